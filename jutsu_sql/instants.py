@@ -1,0 +1,139 @@
+"""Instants as int64 microseconds since 1970-01-01 UTC, and what time zones make of them.
+
+Every function takes and gives UTC microseconds (``us``) unless its name says ``local``; time
+zone rules are those of :mod:`zoneinfo`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from jutsu_sql.errors import BarsError, ConfigError, NaiveTimestampError
+
+Micros = npt.NDArray[np.int64]
+
+SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# What a datetime can say: years 1 to 9999. Both engines store all of it.
+MIN_US = -62_135_596_800 * SECOND_US
+MAX_US = 253_402_300_800 * SECOND_US - 1
+# Every offset since standard time began is a whole number of quarter hours, and every switch
+# falls on one; what came before is local mean time, to the second.
+_STEP_US = 900 * SECOND_US
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def datetime_from_us(us: int) -> datetime:
+    """The aware UTC datetime of ``us``."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+def us_from_datetime(value: datetime) -> int:
+    """Microseconds of an aware datetime.
+
+    Raises:
+        NaiveTimestampError: ``value`` has no time zone.
+    """
+    if value.tzinfo is None:
+        raise NaiveTimestampError(
+            f"{value.isoformat(sep=' ')} has no time zone: "
+            "pass an aware datetime (tzinfo=timezone.utc), or say tz="
+        )
+    return (value - EPOCH) // _MICROSECOND
+
+
+def us_from_date(value: date) -> int:
+    """Microseconds of 00:00 UTC of a date, the identity of a daily bar."""
+    return (value.toordinal() - 719_163) * DAY_US
+
+
+def us_from_bound(value: object, *, end: bool) -> int:
+    """An inclusive range bound; a bare date means its whole day, in UTC.
+
+    Takes an aware datetime, a date, ``numpy.datetime64`` (UTC), int microseconds, or an ISO 8601
+    string of a date or of a time with its offset.
+
+    Raises:
+        NaiveTimestampError: a time without a time zone.
+        BarsError: anything else.
+    """
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)  # noqa: PLR2004
+        except ValueError:
+            raise BarsError(
+                f"{value!r} is no ISO 8601 date or time such as 2024-01-31 or 2024-01-31T14:30Z"
+            ) from None
+    if isinstance(value, datetime):
+        return us_from_datetime(value)
+    if isinstance(value, date):
+        return us_from_date(value) + (DAY_US - 1 if end else 0)
+    if isinstance(value, np.datetime64):
+        whole_day = np.datetime_data(value.dtype)[0] == "D" and end
+        return int(value.astype("M8[us]").astype(np.int64)) + (DAY_US - 1 if whole_day else 0)
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    raise BarsError(f"{value!r} ({type(value).__name__}) is no date or time")
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> ZoneInfo:
+    """The time zone of an IANA name such as ``America/New_York``.
+
+    Raises:
+        ConfigError: there is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ConfigError(f"{name!r} is no time zone name such as America/New_York") from error
+    except KeyError as error:
+        raise ConfigError(
+            f"there is no time zone {name!r}; names look like America/New_York or UTC"
+        ) from error
+
+
+def _by_step(us: Micros, offset_us: Any) -> Micros:
+    """``offset_us(datetime)`` of each value, computed once per quarter hour that occurs."""
+    steps, inverse = np.unique(us // _STEP_US, return_inverse=True)
+    naive_epoch = EPOCH.replace(tzinfo=None)
+    offsets = [
+        offset_us(naive_epoch + timedelta(microseconds=step * _STEP_US)) for step in steps.tolist()
+    ]
+    return np.array(offsets, dtype=np.int64)[inverse]
+
+
+def local_from_utc(us: Micros, tz: str) -> Micros:
+    """Wall-clock microseconds in ``tz``."""
+    rules = zone(tz)
+
+    def offset_us(moment: datetime) -> int:
+        offset = moment.replace(tzinfo=UTC).astimezone(rules).utcoffset()
+        return (offset or timedelta()) // _MICROSECOND
+
+    return us + _by_step(us, offset_us)
+
+
+def utc_from_local(local_us: Micros, tz: str) -> tuple[Micros, npt.NDArray[np.bool_]]:
+    """UTC microseconds of wall-clock times in ``tz``, and which of them name no single instant.
+
+    A time that the clocks skip in spring, or show twice in autumn, is marked rather than guessed.
+    """
+    rules = zone(tz)
+
+    def offset_of(fold: int) -> Any:
+        def offset_us(moment: datetime) -> int:
+            offset = moment.replace(tzinfo=rules, fold=fold).utcoffset()
+            return (offset or timedelta()) // _MICROSECOND
+
+        return offset_us
+
+    earlier, later = _by_step(local_us, offset_of(0)), _by_step(local_us, offset_of(1))
+    return local_us - earlier, earlier != later
