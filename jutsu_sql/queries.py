@@ -1,0 +1,718 @@
+"""Named SQL statements, read from ``.sql`` files and rewritten for each engine.
+
+A file is one query whose header says its kind, or many in ``-- name:`` blocks (sqlc, aiosql).
+Parameters are ``:name``. What is one, and what only looks like one, the engine's lexical rules
+decide (PostgreSQL: manual, 4.1, and scan.l; SQLite: tokenize.c), so that a statement means here
+what it means in the engine's own shell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jutsu_sql.errors import (
+    QueryError,
+    QueryNotFoundError,
+    QueryParameterError,
+    QuerySyntaxError,
+)
+
+__all__ = ["Kind", "Queries", "Query"]
+
+
+class Kind(StrEnum):
+    """What a query gives back."""
+
+    ONE = "one"
+    MANY = "many"
+    VALUE = "value"
+    EXEC = "exec"
+    COLUMNS = "columns"
+    SCRIPT = "script"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One named statement, or one script, for one engine.
+
+    ``params`` are distinct, in order of first appearance. ``timestamps`` names the parameters and
+    the result columns that are instants. ``writes`` is False only for what surely does not write.
+    ``statements`` are a script's; any other kind has exactly one, without header and closing
+    semicolon. ``dialect`` is None where one text serves every engine; ``line`` (from 1) is where
+    the query starts in its file.
+    """
+
+    name: str
+    kind: Kind
+    summary: str
+    path: Path
+    line: int
+    dialect: str | None
+    params: tuple[str, ...]
+    timestamps: frozenset[str]
+    plans: tuple[str, ...]
+    writes: bool
+    statements: tuple[str, ...]
+    # The text around the parameters, always one piece more than there are occurrences of them.
+    _pieces: tuple[str, ...] = field(repr=False)
+    _occurrences: tuple[str, ...] = field(repr=False)
+    # How much text lies before and behind the one group of VALUES that holds every parameter.
+    _around_group: tuple[int, int] | None = field(repr=False)
+
+    def render(self, style: str) -> tuple[str, tuple[str, ...]]:
+        """The text with placeholders, and the parameter name of each value to bind, in order.
+
+        ``"numbered"`` writes ``$1``, one number for each distinct name, and leaves a literal ``%``
+        alone (PostgreSQL, a raw cursor); ``"qmark"`` writes one ``?`` for each occurrence (SQLite).
+        """
+        if style == "numbered":
+            marks = {name: f"${number}" for number, name in enumerate(self.params, 1)}
+            bound = self.params
+        elif style == "qmark":
+            marks = dict.fromkeys(self.params, "?")
+            bound = self._occurrences
+        else:
+            raise ValueError(f'style is "numbered" or "qmark", not {style!r}')
+        first, *rest = self._pieces
+        pairs = zip(self._occurrences, rest, strict=True)
+        return first + "".join(marks[name] + piece for name, piece in pairs), bound
+
+    def render_rows(self, count: int) -> str:
+        """``INSERT ... VALUES (?, ?)`` with its one group ``count`` times; what follows it stays.
+
+        Raises ``QueryError`` unless one group of values holds every parameter.
+        """
+        if count < 1:
+            raise ValueError(f"count is at least 1, not {count}")
+        if self._around_group is None:
+            raise QueryError(
+                f"{self.name} has no single group of VALUES that holds every parameter",
+                query_name=self.name,
+            )
+        before, behind = self._around_group
+        text, _ = self.render("qmark")
+        end = len(text) - behind
+        return text[:end] + f", {text[before:end]}" * (count - 1) + text[end:]
+
+    def explain_params(self, given: Iterable[str]) -> QueryParameterError:
+        """The error for a call with the wrong names: what is missing, unknown, and was meant."""
+        names = tuple(given)
+        faults = [f"missing parameter {name!r}" for name in self.params if name not in names]
+        faults += [
+            f"unknown parameter {name!r}{_suggest(name, self.params)}"
+            for name in names
+            if name not in self.params
+        ]
+        takes = f"it takes {', '.join(self.params)}" if self.params else "it takes no parameters"
+        return QueryParameterError(
+            f"{self.name}: {'; '.join([*faults, takes])}", query_name=self.name
+        )
+
+
+class Queries(Mapping[str, Query]):
+    """Every query of some directories, by name, for one dialect."""
+
+    def __init__(
+        self, queries: Mapping[str, Query], dialect: str, elsewhere: Mapping[str, str]
+    ) -> None:
+        self._queries = dict(queries)
+        self._elsewhere = dict(elsewhere)
+        self.dialect = dialect
+
+    @classmethod
+    def load(
+        cls,
+        *directories: Path,
+        dialect: str,
+        dialects: Sequence[str] = ("postgresql", "sqlite"),
+    ) -> Queries:
+        """Read every ``.sql`` file below ``directories``; the path gives the name.
+
+        ``x.sql`` serves all ``dialects`` and must read the same on each of them; ``x.sqlite.sql``
+        serves one. Raises ``QuerySyntaxError`` for a text, and for a name with two of them.
+        """
+        if unknown := {dialect, *dialects} - _TOKENS.keys():
+            raise ValueError(f"no such dialect: {', '.join(sorted(unknown))}")
+        queries: dict[str, Query] = {}
+        elsewhere: dict[str, str] = {}
+        seen: dict[str, list[_Source]] = {}
+        for directory in directories:
+            if not directory.is_dir():
+                raise QueryError(f"{directory} is not a directory of queries")
+            for path in sorted(directory.rglob("*.sql")):
+                for source in _read(path, directory, dialects):
+                    _refuse_clash(source, seen.setdefault(source.name, []))
+                    if source.dialect is not None and source.dialect != dialect:
+                        elsewhere[source.name] = source.dialect
+                    else:
+                        queries[source.name] = _parse(source, dialect, dialects)
+        return cls(queries, dialect, {k: v for k, v in elsewhere.items() if k not in queries})
+
+    def __getitem__(self, name: str) -> Query:
+        try:
+            return self._queries[name]
+        except KeyError:
+            pass
+        if name in self._elsewhere:
+            hint = f": it exists only for {self._elsewhere[name]}"
+        else:
+            hint = _suggest(name, self._queries)
+        raise QueryNotFoundError(f"no query {name!r} for {self.dialect}{hint}", query_name=name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._queries)
+
+    def __len__(self) -> int:
+        return len(self._queries)
+
+    # Mapping builds these two on KeyError, which QueryNotFoundError is not.
+    def __contains__(self, name: object) -> bool:
+        return name in self._queries
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._queries.get(name, default)
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+class _Style(StrEnum):
+    """Whose conventions a text follows."""
+
+    OWN = "own"
+    AIOSQL = "aiosql"
+    SQLC = "sqlc"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The text of one query, with its place. ``text`` starts at the beginning of line ``line``."""
+
+    name: str
+    dialect: str | None
+    path: Path
+    line: int
+    text: str
+    style: _Style = _Style.OWN
+    kind: Kind | None = None
+    declared: frozenset[str] | None = None
+    header: int = 0
+
+    def fault(self, position: int, message: str) -> QuerySyntaxError:
+        return QuerySyntaxError(
+            message,
+            path=str(self.path),
+            line=self.line + self.text.count("\n", 0, position),
+            column=position - self.text.rfind("\n", 0, position),
+            query_name=self.name,
+        )
+
+
+_SQLC_KINDS = {
+    "one": Kind.ONE,
+    "many": Kind.MANY,
+    "exec": Kind.EXEC,
+    "execrows": Kind.EXEC,
+    "execresult": Kind.EXEC,
+    "execlastid": Kind.EXEC,
+    "copyfrom": Kind.EXEC,
+    "batchexec": Kind.EXEC,
+    "batchmany": Kind.MANY,
+    "batchone": Kind.ONE,
+}
+_AIOSQL_KINDS = {
+    "": Kind.MANY,
+    "^": Kind.ONE,
+    "$": Kind.VALUE,
+    "!": Kind.EXEC,
+    "<!": Kind.ONE,
+    "*!": Kind.EXEC,
+    "#": Kind.SCRIPT,
+}
+_SQLC_BLOCK = re.compile(r"([^\W\d]\w*)\s+:(\w+)")
+_AIOSQL_BLOCK = re.compile(r"([^\W\d][\w-]*)(?:\(([\w\s,]*)\))?([\^$!#]|[<*]!|)")
+# Anything may stand before the first block, so this is no scan of SQL: it only steps over what can
+# hold a marker that is none.
+_MARKER = re.compile(
+    r"""  ^[ \t]*--[ \t]*name[ \t]*:(?P<dashes>[^\n]*)\n?
+        | ^[ \t]*/\*[ \t]*name[ \t]*:(?P<stars>[^\n]*?)\*/
+        | '[^'\n]*' | --[^\n]* | /\*(?s:.*?)\*/
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+
+
+def _read(path: Path, directory: Path, dialects: Sequence[str]) -> Iterator[_Source]:
+    """The queries of one file, still unread but for their names."""
+    *topics, file_name = path.relative_to(directory).parts
+    stem, *suffix = file_name.removesuffix(".sql").split(".", 1)
+    dialect = suffix[0] if suffix else None
+    name = ".".join([*topics, stem]).replace("-", "_")
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = 1 + exc.object.count(b"\n", 0, exc.start)
+        raise QuerySyntaxError("not UTF-8", path=str(path), line=line, column=1) from exc
+    whole = _Source(name, dialect, path, 1, text)
+    if dialect is not None and dialect not in dialects:
+        raise whole.fault(0, f"{dialect!r} is no dialect: {', '.join(dialects)}")
+    marks = [mark for mark in _MARKER.finditer(text) if mark.lastgroup]
+    if not marks:
+        yield whole
+        return
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    for mark, end in zip(marks, ends, strict=True):
+        yield _read_block(whole, mark, end)
+
+
+def _read_block(whole: _Source, mark: re.Match[str], end: int) -> _Source:
+    spec = (mark["dashes"] or mark["stars"] or "").strip()
+    place = mark.start()
+    declared = None
+    if sqlc := _SQLC_BLOCK.fullmatch(spec):
+        name, command = sqlc.groups()
+        if command not in _SQLC_KINDS:
+            hint = _suggest(command, _SQLC_KINDS)
+            raise whole.fault(place, f"sqlc has no command ':{command}'{hint}")
+        style, kind = _Style.SQLC, _SQLC_KINDS[command]
+    elif aiosql := _AIOSQL_BLOCK.fullmatch(spec):
+        name, parameters, operator = aiosql.groups()
+        style, kind = _Style.AIOSQL, _AIOSQL_KINDS[operator]
+        if parameters is not None:
+            declared = frozenset(re.findall(r"\w+", parameters))
+    else:
+        raise whole.fault(
+            place, f"a block is 'name: GetUser :one' or 'name: get-user(id)^', not {spec!r}"
+        )
+    return _Source(
+        f"{whole.name}.{name.replace('-', '_')}",
+        whole.dialect,
+        whole.path,
+        1 + whole.text.count("\n", 0, place),
+        whole.text[place:end],
+        style,
+        kind,
+        declared,
+        mark.end() - place,
+    )
+
+
+def _refuse_clash(source: _Source, earlier: list[_Source]) -> None:
+    """Two texts may share a name only as the halves of one pair, side by side."""
+    for other in earlier:
+        halves = None not in (source.dialect, other.dialect) and source.dialect != other.dialect
+        if not halves or source.path.parent != other.path.parent:
+            raise source.fault(
+                0,
+                f"{source.name} is at {other.path}:{other.line} as well: "
+                "keep one text for all engines, or one for each",
+            )
+    earlier.append(source)
+
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+# To both engines every character outside ASCII is a letter.
+_LETTER = r"A-Za-z_\u0080-\U0010ffff"
+_SHARED_TOKENS = rf"""
+    | (?P<quoted>   "[^"]*+(?:""[^"]*+)*+" )
+    | (?P<text>     '[^']*+(?:''[^']*+)*+' )
+    | (?P<broken>   ['"] )
+    | (?P<word>     [{_LETTER}][{_LETTER}0-9$]*+ )
+    | (?P<number>   [0-9][{_LETTER}0-9.]*+ )
+    | (?P<operator> ::|:= )
+"""
+_TOKENS = {
+    # A backslash counts in every line of an E'' string that goes on after a line break.
+    "postgresql": re.compile(
+        rf"""
+          (?P<space>    [ \t\n\r\f\v]++ | --[^\n\r]*+ )
+        | (?P<comment>  /\* )
+        | (?P<escaped>  [eE]'[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+'
+                        (?:(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*+[\n\r])*+
+                           '[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+')*+ )
+        | (?P<dollars>  \$(?P<tag>(?:[{_LETTER}][{_LETTER}0-9]*+)?)\$.*?\$(?P=tag)\$ )
+        | (?P<unclosed> [eE]' | \$(?:[{_LETTER}][{_LETTER}0-9]*+)?\$ )
+        {_SHARED_TOKENS}
+        | (?P<native>   \$[0-9]++ )
+        | (?P<param>    :[{_LETTER}][{_LETTER}0-9$]*+ )
+        | (?P<sign>     (?:(?!--|/\*)[~!@\#^&|`?+\-*/%<>=])++ )
+        | (?P<other>    . )
+        """,
+        re.DOTALL | re.VERBOSE,
+    ),
+    "sqlite": re.compile(
+        rf"""
+          (?P<space>    [ \t\n\r\f]++ | --[^\n]*+ | /\*(?:.*?\*/|.++) )
+        | (?P<backtick> `[^`]*+(?:``[^`]*+)*+` )
+        | (?P<bracket>  \[[^\]]*+\] )
+        | (?P<unclosed> [`\[] )
+        {_SHARED_TOKENS}
+        | (?P<native>   \?[0-9]*+ | [$@][{_LETTER}0-9$]++ )
+        | (?P<param>    :[{_LETTER}0-9$]++ )
+        | (?P<other>    . )
+        """,
+        re.DOTALL | re.VERBOSE,
+    ),
+}
+
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_OPERANDS = {"quoted", "text", "escaped", "dollars", "word", "number", "native", "param"}
+# Reserved words that want an operand behind them, so that a colon there starts a parameter.
+_EXPECTANT = {
+    "AND",
+    "BETWEEN",
+    "CASE",
+    "ELSE",
+    "FROM",
+    "ILIKE",
+    "IN",
+    "LIKE",
+    "NOT",
+    "OR",
+    "THEN",
+    "TO",
+    "WHEN",
+}
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def _scan(source: _Source, position: int, dialect: str) -> list[_Token]:
+    """The tokens from ``position`` on, without spaces and comments."""
+    text, match = source.text, _TOKENS[dialect].match
+    tokens: list[_Token] = []
+    enclosing: list[str] = []
+    while found := match(text, position):
+        kind, start, position = str(found.lastgroup), position, found.end()
+        if kind == "space":
+            continue
+        if kind == "comment":
+            position = _end_of_comment(source, start)
+            continue
+        if kind in {"broken", "unclosed"}:
+            raise source.fault(start, f"{found[0]} is never closed")
+        token = _Token(kind, found[0], start, position)
+        if kind == "param" and enclosing[-1:] == ["subscript"] and _is_operand(tokens[-1]):
+            # x[1:n] is a slice and n a column; x[:n] begins with a parameter.
+            position = start + 1
+            token = _Token("other", ":", start, position)
+        elif token.text == "[":
+            array = not tokens or not _is_operand(tokens[-1]) or tokens[-1].text.upper() == "ARRAY"
+            enclosing.append("array" if array else "subscript")
+        elif token.text == "(":
+            enclosing.append("parentheses")
+        elif token.text in {")", "]"} and enclosing:
+            enclosing.pop()
+        tokens.append(token)
+    return tokens
+
+
+def _end_of_comment(source: _Source, start: int) -> int:
+    """Where a comment of PostgreSQL ends, which may hold others."""
+    depth = 0
+    for edge in _COMMENT_EDGE.finditer(source.text, start):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    raise source.fault(start, "/* is never closed")
+
+
+def _is_operand(token: _Token) -> bool:
+    if token.kind in _OPERANDS:
+        return token.kind != "word" or token.text.upper() not in _EXPECTANT
+    return token.text in {")", "]"}
+
+
+class _Statement(NamedTuple):
+    start: int
+    tokens: list[_Token]
+
+    @property
+    def words(self) -> list[str]:
+        return [token.text.upper() for token in self.tokens if token.kind == "word"]
+
+
+def _split(start: int, tokens: Iterable[_Token]) -> list[_Statement]:
+    """The statements, cut at the semicolons that stand in no parentheses and in no body.
+
+    A body is what a trigger of SQLite has between BEGIN and END, or a function of PostgreSQL
+    between BEGIN ATOMIC and END: its END follows a semicolon, which that of a CASE never does.
+    """
+    statements = [_Statement(start, [])]
+    depth, body = 0, False
+    for token in tokens:
+        current = statements[-1].tokens
+        before = current[-1].text.upper() if current else ""
+        word = token.text.upper()
+        if word == ";" and depth == 0 and not body:
+            statements.append(_Statement(token.end, []))
+            continue
+        if word in {"(", ")"}:
+            depth = max(0, depth + (1 if word == "(" else -1))
+        elif (word, before) == ("ATOMIC", "BEGIN") or (word == "BEGIN" and _is_trigger(current)):
+            body = True
+        elif word == "END" and before in {";", "BEGIN", "ATOMIC"}:
+            body = False
+        current.append(token)
+    return [statement for statement in statements if statement.tokens]
+
+
+def _is_trigger(tokens: Sequence[_Token]) -> bool:
+    first, *others = [token.text.upper() for token in tokens[:3]] or [""]
+    return first == "CREATE" and "TRIGGER" in others
+
+
+# --- meaning --------------------------------------------------------------------------------------
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER_LINE = re.compile(r"[ \t]*(?:--[ \t]*([^\n]*))?(?:\n|\Z)")
+_HEADER_KEY = re.compile(r"([A-Za-z_-]+)[ \t]*:(.*)")
+_KEYS = ("kind", "plan", "timestamps")
+_SQLC_PARAMETER = re.compile(
+    r"""  sqlc \s*\.\s* (?P<macro>arg|narg|slice|embed) \s*\(\s*
+          (?P<quote>['"]?) (?P<named>[A-Za-z_]\w*) (?P=quote) \s*\)
+        | @(?P<at>[A-Za-z_]\w*)
+    """,
+    re.VERBOSE,
+)
+_READS = {"SELECT", "VALUES", "TABLE", "EXPLAIN", "WITH"}
+# EXPLAIN ANALYZE runs what it explains, and a sequence moves inside a SELECT.
+_WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "INTO"} | {
+    "CREATE",
+    "REFRESH",
+    "EXECUTE",
+    "NEXTVAL",
+    "SETVAL",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the comment lines on top of a query say; ``end`` is where they stop."""
+
+    summary: str
+    kind: Kind | None
+    plans: tuple[str, ...]
+    timestamps: Mapping[str, int]
+    end: int
+
+
+def _read_header(source: _Source) -> _Header:
+    prose, plans, timestamps, kind = [], [], {}, source.kind
+    position = source.header
+    while position < len(source.text) and (line := _HEADER_LINE.match(source.text, position)):
+        position = line.end()
+        if line[1] is None:
+            continue
+        place, said = line.start(1), line[1].strip()
+        keyed = _HEADER_KEY.fullmatch(said)
+        key, value = (keyed[1], keyed[2].strip()) if keyed else ("", "")
+        if key == "kind":
+            if value not in set(Kind):
+                raise source.fault(place, f"the kind is one of {', '.join(Kind)}, not {value!r}")
+            kind = Kind(value)
+        elif key == "plan":
+            plans.append(value)
+        elif key == "timestamps":
+            timestamps.update(dict.fromkeys(re.split(r"[\s,]+", value), place))
+        elif source.style is _Style.OWN and (meant := _nearest_key(key)):
+            raise source.fault(place, f"{key!r} is no key of a header: did you mean {meant!r}?")
+        elif said:
+            prose.append(said)
+    return _Header(" ".join(prose), kind, tuple(plans), timestamps, position)
+
+
+def _nearest_key(word: str) -> str | None:
+    """The key that ``word`` misspells: only a close one, for prose has words with colons too."""
+    lower = word.lower()
+    swapped = (key for key in _KEYS if sorted(key) == sorted(lower))
+    return next(swapped, None) or next(iter(get_close_matches(lower, _KEYS, 1, 0.8)), None)
+
+
+class _Hit(NamedTuple):
+    """A parameter (``name``), or what is to be replaced by ``literal``."""
+
+    start: int
+    end: int
+    name: str
+    literal: str = ""
+
+
+def _find_parameters(source: _Source, statement: _Statement) -> list[_Hit]:
+    hits: list[_Hit] = []
+    native, numbered = source.style is not _Style.OWN, 0
+    for kind, text, start, end in statement.tokens:
+        if kind == "param":
+            if not _NAME.fullmatch(text, 1):
+                raise source.fault(
+                    start,
+                    f"{text}: a parameter's name is ASCII letters, digits and _, no digit first",
+                )
+            hits.append(_Hit(start, end, text[1:]))
+        elif kind == "native" and native:
+            name = text[1:]
+            if not name or name.isdigit():
+                # SQLite gives a bare ? the number behind the largest one so far.
+                number = int(name or numbered + 1)
+                name, numbered = f"p{number}", max(number, numbered)
+            hits.append(_Hit(start, end, name))
+        elif kind == "native" and "ATOMIC" not in statement.words:
+            raise source.fault(start, f"{text} is the engine's own parameter: write :name instead")
+        elif source.style is _Style.SQLC and (found := _SQLC_PARAMETER.match(source.text, start)):
+            name = found["named"] or found["at"]
+            literal = f"{name}.*" if found["macro"] == "embed" else ""
+            hits.append(_Hit(start, found.end(), name, literal))
+    return hits
+
+
+class _Reading(NamedTuple):
+    """What one engine sees in a text."""
+
+    statements: list[_Statement]
+    hits: list[_Hit]
+
+    @classmethod
+    def of(cls, source: _Source, start: int, dialect: str) -> _Reading:
+        statements = _split(start, _scan(source, start, dialect))
+        return cls(statements, [h for s in statements for h in _find_parameters(source, s)])
+
+    @property
+    def landmarks(self) -> list[tuple[int, str]]:
+        """Every parameter and every end of a statement, in order."""
+        ends = [(statement.tokens[-1].end, ";") for statement in self.statements]
+        return sorted([(hit.start, hit.name) for hit in self.hits] + ends)
+
+
+def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
+    header = _read_header(source)
+    if header.kind is None:
+        raise source.fault(0, f"the header lacks a line '-- kind: {'|'.join(Kind)}'")
+    statements, hits = reading = _Reading.of(source, header.end, dialect)
+    if source.dialect is None and source.style is _Style.OWN:
+        for other in dialects:
+            if other != dialect:
+                _refuse_disagreement(source, header.end, reading, dialect, other)
+    if not statements:
+        raise source.fault(len(source.text), "there is no statement")
+    if header.kind is Kind.SCRIPT and hits:
+        raise source.fault(hits[0].start, f"a script takes no parameters: {hits[0].name}")
+    if header.kind is not Kind.SCRIPT and len(statements) > 1:
+        raise source.fault(
+            statements[1].tokens[0].start, f"kind {header.kind} is one statement: here is a second"
+        )
+    params = tuple(dict.fromkeys(hit.name for hit in hits if not hit.literal))
+    if source.declared is not None and source.declared != set(params):
+        odd = ", ".join(sorted(source.declared.symmetric_difference(params)))
+        raise source.fault(0, f"the declared parameters are not those of the text: {odd}")
+    _check_timestamps(source, header, statements, params)
+    texts = tuple(source.text[s.start : s.tokens[-1].end].strip() for s in statements)
+    pieces = _cut(source.text, statements, hits) if hits else (";\n".join(texts),)
+    return Query(
+        name=source.name,
+        kind=header.kind,
+        summary=header.summary,
+        path=source.path,
+        line=source.line,
+        dialect=source.dialect,
+        params=params,
+        timestamps=frozenset(header.timestamps),
+        plans=header.plans,
+        writes=any(_writes(statement.words) for statement in statements),
+        statements=texts,
+        _pieces=pieces,
+        _occurrences=tuple(hit.name for hit in hits if not hit.literal),
+        _around_group=_find_group(source.text, statements[0], hits),
+    )
+
+
+def _refuse_disagreement(
+    source: _Source, start: int, reading: _Reading, dialect: str, other: str
+) -> None:
+    remedy = f"make it a pair, .{dialect}.sql and .{other}.sql"
+    try:
+        theirs = _Reading.of(source, start, other).landmarks
+    except QuerySyntaxError as exc:
+        raise QuerySyntaxError(
+            f"{other} reads this differently than {dialect}: {remedy}",
+            path=exc.path,
+            line=exc.line,
+            column=exc.column,
+            query_name=source.name,
+        ) from exc
+    if differing := set(theirs).symmetric_difference(reading.landmarks):
+        place, what = min(differing)
+        raise source.fault(place, f"{dialect} and {other} do not both see {what} here: {remedy}")
+
+
+def _check_timestamps(
+    source: _Source, header: _Header, statements: list[_Statement], params: Sequence[str]
+) -> None:
+    present = {t.text.strip('"`[]') for s in statements for t in s.tokens}.union(params)
+    for name, place in header.timestamps.items():
+        if name not in present:
+            raise source.fault(place, f"the text has no {name!r}{_suggest(name, present)}")
+
+
+def _writes(words: Sequence[str]) -> bool:
+    return not words or words[0] not in _READS or not _WRITES.isdisjoint(words)
+
+
+def _cut(text: str, statements: list[_Statement], hits: list[_Hit]) -> tuple[str, ...]:
+    """The text around the parameters of its one statement."""
+    start, tokens = statements[0]
+    pieces, position = [""], start
+    for hit in hits:
+        pieces[-1] += text[position : hit.start]
+        position = hit.end
+        if hit.literal:
+            pieces[-1] += hit.literal
+            continue
+        # LIMIT:n is two tokens, but LIMIT$1 would be one.
+        if re.search(rf"[{_LETTER}0-9$]\Z", pieces[-1]):
+            pieces[-1] += " "
+        pieces.append("")
+    pieces[-1] += text[position : tokens[-1].end]
+    pieces[0] = pieces[0].lstrip()
+    return tuple(pieces)
+
+
+def _find_group(text: str, statement: _Statement, hits: list[_Hit]) -> tuple[int, int] | None:
+    """How much lies before and behind the one group of VALUES, if that holds every parameter."""
+    tokens = statement.tokens
+    depth, opened = 0, None
+    groups: list[tuple[int, int]] = []
+    for before, token in pairwise(tokens):
+        if token.text == "(":
+            depth += 1
+            if depth == 1 and (before.text.upper() == "VALUES" or (groups and before.text == ",")):
+                opened = token.start
+        elif token.text == ")":
+            depth -= 1
+            if depth == 0 and opened is not None:
+                groups.append((opened, token.end))
+                opened = None
+    if statement.words[0] not in {"INSERT", "REPLACE", "WITH"} or len(groups) != 1:
+        return None
+    start, end = groups[0]
+    if any(not start < hit.start < end or hit.literal for hit in hits):
+        return None
+    head = text[statement.start : start].lstrip()
+    return len(head), tokens[-1].end - end
+
+
+def _suggest(name: str, names: Iterable[str]) -> str:
+    near = get_close_matches(name, list(names), 3)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
