@@ -197,3 +197,15 @@ def test_nothing_is_left_when_this_process_dies(name: str, temporary: Path) -> N
     assert becomes_empty(temporary)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
+
+
+def test_the_fixtures(postgres_url: str, postgres_database: str, newest_postgres_url: str) -> None:
+    assert show(newest_postgres_url, "fsync") == "off"
+    with psycopg.connect(postgres_database) as connection:
+        query = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        assert connection.execute(query).fetchone() == (0,)
+        assert connection.info.dbname.startswith("test_")
+        name = connection.info.dbname
+        listed = "SELECT count(*) FROM pg_database WHERE datname = %s"
+        with psycopg.connect(postgres_url) as same_server:
+            assert same_server.execute(listed, [name]).fetchone() == (1,)
