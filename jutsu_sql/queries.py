@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from jutsu_sql.errors import (
     QueryError,
@@ -163,7 +163,7 @@ class Queries(Mapping[str, Query]):
         if name in self._elsewhere:
             hint = f": it exists only for {self._elsewhere[name]}"
         else:
-            hint = _suggest(name, self._queries)
+            hint = _suggest(name, self)
         raise QueryNotFoundError(f"no query {name!r} for {self.dialect}{hint}", query_name=name)
 
     def __iter__(self) -> Iterator[str]:
@@ -183,14 +183,6 @@ class Queries(Mapping[str, Query]):
 # --- files ----------------------------------------------------------------------------------------
 
 
-class _Style(StrEnum):
-    """Whose conventions a text follows."""
-
-    OWN = "own"
-    AIOSQL = "aiosql"
-    SQLC = "sqlc"
-
-
 @dataclass(frozen=True, slots=True)
 class _Source:
     """The text of one query, with its place. ``text`` starts at the beginning of line ``line``."""
@@ -200,7 +192,7 @@ class _Source:
     path: Path
     line: int
     text: str
-    style: _Style = _Style.OWN
+    style: Literal["own", "aiosql", "sqlc"] = "own"
     kind: Kind | None = None
     declared: frozenset[str] | None = None
     header: int = 0
@@ -216,25 +208,18 @@ class _Source:
 
 
 _SQLC_KINDS = {
-    "one": Kind.ONE,
-    "many": Kind.MANY,
-    "exec": Kind.EXEC,
-    "execrows": Kind.EXEC,
-    "execresult": Kind.EXEC,
-    "execlastid": Kind.EXEC,
-    "copyfrom": Kind.EXEC,
-    "batchexec": Kind.EXEC,
-    "batchmany": Kind.MANY,
-    "batchone": Kind.ONE,
+    **dict.fromkeys(("one", "batchone"), Kind.ONE),
+    **dict.fromkeys(("many", "batchmany"), Kind.MANY),
+    **dict.fromkeys(("exec", "execrows", "execresult", "execlastid"), Kind.EXEC),
+    **dict.fromkeys(("copyfrom", "batchexec"), Kind.EXEC),
 }
 _AIOSQL_KINDS = {
     "": Kind.MANY,
     "^": Kind.ONE,
     "$": Kind.VALUE,
-    "!": Kind.EXEC,
-    "<!": Kind.ONE,
-    "*!": Kind.EXEC,
     "#": Kind.SCRIPT,
+    "<!": Kind.ONE,
+    **dict.fromkeys(("!", "*!"), Kind.EXEC),
 }
 _SQLC_BLOCK = re.compile(r"([^\W\d]\w*)\s+:(\w+)")
 _AIOSQL_BLOCK = re.compile(r"([^\W\d][\w-]*)(?:\(([\w\s,]*)\))?([\^$!#]|[<*]!|)")
@@ -273,35 +258,29 @@ def _read(path: Path, directory: Path, dialects: Sequence[str]) -> Iterator[_Sou
 
 
 def _read_block(whole: _Source, mark: re.Match[str], end: int) -> _Source:
-    spec = (mark["dashes"] or mark["stars"] or "").strip()
-    place = mark.start()
-    declared = None
+    start, spec = mark.start(), (mark["dashes"] or mark["stars"] or "").strip()
+    block = _Source(
+        whole.name,
+        whole.dialect,
+        whole.path,
+        line=1 + whole.text.count("\n", 0, start),
+        text=whole.text[start:end],
+        header=mark.end() - start,
+    )
     if sqlc := _SQLC_BLOCK.fullmatch(spec):
         name, command = sqlc.groups()
         if command not in _SQLC_KINDS:
             hint = _suggest(command, _SQLC_KINDS)
-            raise whole.fault(place, f"sqlc has no command ':{command}'{hint}")
-        style, kind = _Style.SQLC, _SQLC_KINDS[command]
+            raise block.fault(0, f"sqlc has no command ':{command}'{hint}")
+        block = replace(block, style="sqlc", kind=_SQLC_KINDS[command])
     elif aiosql := _AIOSQL_BLOCK.fullmatch(spec):
-        name, parameters, operator = aiosql.groups()
-        style, kind = _Style.AIOSQL, _AIOSQL_KINDS[operator]
-        if parameters is not None:
-            declared = frozenset(re.findall(r"\w+", parameters))
+        name, params, operator = aiosql.groups()
+        declared = None if params is None else frozenset(re.findall(r"\w+", params))
+        block = replace(block, style="aiosql", kind=_AIOSQL_KINDS[operator], declared=declared)
     else:
-        raise whole.fault(
-            place, f"a block is 'name: GetUser :one' or 'name: get-user(id)^', not {spec!r}"
-        )
-    return _Source(
-        f"{whole.name}.{name.replace('-', '_')}",
-        whole.dialect,
-        whole.path,
-        1 + whole.text.count("\n", 0, place),
-        whole.text[place:end],
-        style,
-        kind,
-        declared,
-        mark.end() - place,
-    )
+        wanted = "'name: GetUser :one' or 'name: get-user(id)^'"
+        raise block.fault(0, f"a block is {wanted}, not {spec!r}")
+    return replace(block, name=f"{whole.name}.{name.replace('-', '_')}")
 
 
 def _refuse_clash(source: _Source, earlier: list[_Source]) -> None:
@@ -366,21 +345,7 @@ _TOKENS = {
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _OPERANDS = {"quoted", "text", "escaped", "dollars", "word", "number", "native", "param"}
 # Reserved words that want an operand behind them, so that a colon there starts a parameter.
-_EXPECTANT = {
-    "AND",
-    "BETWEEN",
-    "CASE",
-    "ELSE",
-    "FROM",
-    "ILIKE",
-    "IN",
-    "LIKE",
-    "NOT",
-    "OR",
-    "THEN",
-    "TO",
-    "WHEN",
-}
+_EXPECTANT = re.compile(r"(?i)AND|BETWEEN|CASE|ELSE|FROM|I?LIKE|IN|NOT|OR|THEN|TO|WHEN")
 
 
 class _Token(NamedTuple):
@@ -432,7 +397,7 @@ def _end_of_comment(source: _Source, start: int) -> int:
 
 def _is_operand(token: _Token) -> bool:
     if token.kind in _OPERANDS:
-        return token.kind != "word" or token.text.upper() not in _EXPECTANT
+        return not _EXPECTANT.fullmatch(token.text)
     return token.text in {")", "]"}
 
 
@@ -462,17 +427,14 @@ def _split(start: int, tokens: Iterable[_Token]) -> list[_Statement]:
             continue
         if word in {"(", ")"}:
             depth = max(0, depth + (1 if word == "(" else -1))
-        elif (word, before) == ("ATOMIC", "BEGIN") or (word == "BEGIN" and _is_trigger(current)):
+        elif word == "BEGIN":
+            body = {"CREATE", "TRIGGER"} <= {opening.text.upper() for opening in current[:3]}
+        elif word == "ATOMIC" and before == "BEGIN":
             body = True
         elif word == "END" and before in {";", "BEGIN", "ATOMIC"}:
             body = False
         current.append(token)
     return [statement for statement in statements if statement.tokens]
-
-
-def _is_trigger(tokens: Sequence[_Token]) -> bool:
-    first, *others = [token.text.upper() for token in tokens[:3]] or [""]
-    return first == "CREATE" and "TRIGGER" in others
 
 
 # --- meaning --------------------------------------------------------------------------------------
@@ -488,15 +450,9 @@ _SQLC_PARAMETER = re.compile(
     """,
     re.VERBOSE,
 )
-_READS = {"SELECT", "VALUES", "TABLE", "EXPLAIN", "WITH"}
+_READS = re.compile(r"SELECT|VALUES|TABLE|EXPLAIN|WITH")
 # EXPLAIN ANALYZE runs what it explains, and a sequence moves inside a SELECT.
-_WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "INTO"} | {
-    "CREATE",
-    "REFRESH",
-    "EXECUTE",
-    "NEXTVAL",
-    "SETVAL",
-}
+_WRITES = re.compile(r"INSERT|UPDATE|DELETE|MERGE|INTO|CREATE|REFRESH|EXECUTE|NEXTVAL|SETVAL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,18 +484,11 @@ def _read_header(source: _Source) -> _Header:
             plans.append(value)
         elif key == "timestamps":
             timestamps.update(dict.fromkeys(re.split(r"[\s,]+", value), place))
-        elif source.style is _Style.OWN and (meant := _nearest_key(key)):
-            raise source.fault(place, f"{key!r} is no key of a header: did you mean {meant!r}?")
+        elif source.style == "own" and (meant := get_close_matches(key.lower(), _KEYS, 1, 0.75)):
+            raise source.fault(place, f"{key!r} is no key of a header: did you mean {meant[0]!r}?")
         elif said:
             prose.append(said)
     return _Header(" ".join(prose), kind, tuple(plans), timestamps, position)
-
-
-def _nearest_key(word: str) -> str | None:
-    """The key that ``word`` misspells: only a close one, for prose has words with colons too."""
-    lower = word.lower()
-    swapped = (key for key in _KEYS if sorted(key) == sorted(lower))
-    return next(swapped, None) or next(iter(get_close_matches(lower, _KEYS, 1, 0.8)), None)
 
 
 class _Hit(NamedTuple):
@@ -553,14 +502,12 @@ class _Hit(NamedTuple):
 
 def _find_parameters(source: _Source, statement: _Statement) -> list[_Hit]:
     hits: list[_Hit] = []
-    native, numbered = source.style is not _Style.OWN, 0
+    native, numbered = source.style != "own", 0
     for kind, text, start, end in statement.tokens:
         if kind == "param":
             if not _NAME.fullmatch(text, 1):
-                raise source.fault(
-                    start,
-                    f"{text}: a parameter's name is ASCII letters, digits and _, no digit first",
-                )
+                rule = "ASCII letters, digits and _, and no digit first"
+                raise source.fault(start, f"the name of parameter {text} is not {rule}")
             hits.append(_Hit(start, end, text[1:]))
         elif kind == "native" and native:
             name = text[1:]
@@ -571,7 +518,7 @@ def _find_parameters(source: _Source, statement: _Statement) -> list[_Hit]:
             hits.append(_Hit(start, end, name))
         elif kind == "native" and "ATOMIC" not in statement.words:
             raise source.fault(start, f"{text} is the engine's own parameter: write :name instead")
-        elif source.style is _Style.SQLC and (found := _SQLC_PARAMETER.match(source.text, start)):
+        elif source.style == "sqlc" and (found := _SQLC_PARAMETER.match(source.text, start)):
             name = found["named"] or found["at"]
             literal = f"{name}.*" if found["macro"] == "embed" else ""
             hits.append(_Hit(start, found.end(), name, literal))
@@ -600,11 +547,10 @@ def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
     header = _read_header(source)
     if header.kind is None:
         raise source.fault(0, f"the header lacks a line '-- kind: {'|'.join(Kind)}'")
-    statements, hits = reading = _Reading.of(source, header.end, dialect)
-    if source.dialect is None and source.style is _Style.OWN:
-        for other in dialects:
-            if other != dialect:
-                _refuse_disagreement(source, header.end, reading, dialect, other)
+    # A block that a user brings is as portable as it is; a shared text of our own has to be.
+    shared = source.dialect is None and source.style == "own"
+    engines = dialects if shared else ()
+    statements, hits = _read_alike(source, header.end, dialect, engines)
     if not statements:
         raise source.fault(len(source.text), "there is no statement")
     if header.kind is Kind.SCRIPT and hits:
@@ -613,7 +559,8 @@ def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
         raise source.fault(
             statements[1].tokens[0].start, f"kind {header.kind} is one statement: here is a second"
         )
-    params = tuple(dict.fromkeys(hit.name for hit in hits if not hit.literal))
+    occurrences = tuple(hit.name for hit in hits if not hit.literal)
+    params = tuple(dict.fromkeys(occurrences))
     if source.declared is not None and source.declared != set(params):
         odd = ", ".join(sorted(source.declared.symmetric_difference(params)))
         raise source.fault(0, f"the declared parameters are not those of the text: {odd}")
@@ -633,28 +580,39 @@ def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
         writes=any(_writes(statement.words) for statement in statements),
         statements=texts,
         _pieces=pieces,
-        _occurrences=tuple(hit.name for hit in hits if not hit.literal),
+        _occurrences=occurrences,
         _around_group=_find_group(source.text, statements[0], hits),
     )
 
 
-def _refuse_disagreement(
-    source: _Source, start: int, reading: _Reading, dialect: str, other: str
-) -> None:
-    remedy = f"make it a pair, .{dialect}.sql and .{other}.sql"
-    try:
-        theirs = _Reading.of(source, start, other).landmarks
-    except QuerySyntaxError as exc:
+def _read_alike(source: _Source, start: int, dialect: str, dialects: Sequence[str]) -> _Reading:
+    """What ``dialect`` sees in a text for all ``dialects``, which must see the same in it."""
+    readings: dict[str, _Reading] = {}
+    faults: dict[str, QuerySyntaxError] = {}
+    for each in dict.fromkeys((dialect, *dialects)):
+        try:
+            readings[each] = _Reading.of(source, start, each)
+        except QuerySyntaxError as exc:
+            faults[each] = exc
+    if not readings:
+        raise faults[dialect]
+    pair = f"make it a pair, {' and '.join(f'.{each}.sql' for each in dialects)}"
+    for each, fault in faults.items():
+        place = f"{fault.path}:{fault.line}:{fault.column}: "
+        said = str(fault).removeprefix(place)
         raise QuerySyntaxError(
-            f"{other} reads this differently than {dialect}: {remedy}",
-            path=exc.path,
-            line=exc.line,
-            column=exc.column,
+            f"{said} (only to {each}: if it is meant, {pair})",
+            path=fault.path,
+            line=fault.line,
+            column=fault.column,
             query_name=source.name,
-        ) from exc
-    if differing := set(theirs).symmetric_difference(reading.landmarks):
-        place, what = min(differing)
-        raise source.fault(place, f"{dialect} and {other} do not both see {what} here: {remedy}")
+        ) from fault
+    for each, theirs in readings.items():
+        if differing := set(theirs.landmarks) ^ set(readings[dialect].landmarks):
+            position, what = min(differing)
+            both = f"{dialect} and {each} do not both see {what} here"
+            raise source.fault(position, f"{both}: {pair}")
+    return readings[dialect]
 
 
 def _check_timestamps(
@@ -667,7 +625,8 @@ def _check_timestamps(
 
 
 def _writes(words: Sequence[str]) -> bool:
-    return not words or words[0] not in _READS or not _WRITES.isdisjoint(words)
+    reads = bool(words) and _READS.fullmatch(words[0])
+    return not reads or any(map(_WRITES.fullmatch, words))
 
 
 def _cut(text: str, statements: list[_Statement], hits: list[_Hit]) -> tuple[str, ...]:
@@ -691,26 +650,22 @@ def _cut(text: str, statements: list[_Statement], hits: list[_Hit]) -> tuple[str
 
 def _find_group(text: str, statement: _Statement, hits: list[_Hit]) -> tuple[int, int] | None:
     """How much lies before and behind the one group of VALUES, if that holds every parameter."""
-    tokens = statement.tokens
-    depth, opened = 0, None
-    groups: list[tuple[int, int]] = []
+    tokens, depth, opened, closed = statement.tokens, 0, 0, 0
     for before, token in pairwise(tokens):
+        if closed and before.end == closed and token.text == ",":
+            return None
         if token.text == "(":
             depth += 1
-            if depth == 1 and (before.text.upper() == "VALUES" or (groups and before.text == ",")):
+            if depth == 1 and before.text.upper() == "VALUES":
                 opened = token.start
         elif token.text == ")":
             depth -= 1
-            if depth == 0 and opened is not None:
-                groups.append((opened, token.end))
-                opened = None
-    if statement.words[0] not in {"INSERT", "REPLACE", "WITH"} or len(groups) != 1:
+            if depth == 0 and opened and not closed:
+                closed = token.end
+    inserts = not {"INSERT", "REPLACE"}.isdisjoint(statement.words)
+    if not inserts or not closed or not all(opened < hit.start < closed for hit in hits):
         return None
-    start, end = groups[0]
-    if any(not start < hit.start < end or hit.literal for hit in hits):
-        return None
-    head = text[statement.start : start].lstrip()
-    return len(head), tokens[-1].end - end
+    return len(text[statement.start : opened].lstrip()), tokens[-1].end - closed
 
 
 def _suggest(name: str, names: Iterable[str]) -> str:
