@@ -1,0 +1,63 @@
+"""A raw-SQL performance toolkit, without an ORM, for OHLCV market bars.
+
+Everything public is here; each name is loaded when first used, so that the import stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jutsu_sql.bars import Bar, Bars, Rejection, Series
+    from jutsu_sql.config import Config, load_config
+    from jutsu_sql.database import Connection, Database, connect
+    from jutsu_sql.errors import JutsuSqlError
+    from jutsu_sql.store import BarStore, LoadReport, SeriesSummary
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Bar": "bars",
+    "BarStore": "store",
+    "Bars": "bars",
+    "Config": "config",
+    "Connection": "database",
+    "Database": "database",
+    "JutsuSqlError": "errors",
+    "LoadReport": "store",
+    "Rejection": "bars",
+    "Series": "bars",
+    "SeriesSummary": "store",
+    "connect": "database",
+    "load_config": "config",
+}
+
+__all__ = [
+    "Bar",
+    "BarStore",
+    "Bars",
+    "Config",
+    "Connection",
+    "Database",
+    "JutsuSqlError",
+    "LoadReport",
+    "Rejection",
+    "Series",
+    "SeriesSummary",
+    "__version__",
+    "connect",
+    "load_config",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"jutsu_sql.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

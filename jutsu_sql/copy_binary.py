@@ -6,7 +6,7 @@ Formats: https://www.postgresql.org/docs/current/sql-copy.html ("Binary Format")
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,8 @@ HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
 # PostgreSQL counts from 2000-01-01.
 PG_EPOCH_US = 10_957 * DAY_US
-# About half a megabyte a block: large enough that a write's fixed cost vanishes, small enough
-# to stay in the second-level cache (0.13 us a bar; 64 k rows cost 0.16).
+# Rows that a block should have: about half a megabyte, so that a write's fixed cost vanishes and
+# the block stays in the second-level cache.
 BLOCK_ROWS = 8_192
 # ndim, flags, element type, dimension, lower bound: five int32.
 _ARRAY_HEADER_BYTES = 20
@@ -35,60 +35,63 @@ _WIRE = {
     np.dtype(np.float64): np.dtype(">f8"),
     np.dtype("M8[us]"): np.dtype(">i8"),
 }
-# Element types, by OID, of the arrays that decode() takes.
-ELEMENT_DTYPES = {
-    16: np.dtype("?"),
-    20: np.dtype(">i8"),
-    21: np.dtype(">i2"),
-    23: np.dtype(">i4"),
-    700: np.dtype(">f4"),
-    701: np.dtype(">f8"),
-    1184: np.dtype("M8[us]"),
+# What the elements of an array are, by the OID of the array type (pg_type.dat).
+ARRAY_DTYPES = {
+    1000: np.dtype("?"),
+    1005: np.dtype(">i2"),
+    1007: np.dtype(">i4"),
+    1016: np.dtype(">i8"),
+    1021: np.dtype(">f4"),
+    1022: np.dtype(">f8"),
+    1185: np.dtype("M8[us]"),
 }
 
 
-def encode(columns: Mapping[str, npt.NDArray[Any]]) -> Iterator[bytes]:
-    """The rows of equally long columns as COPY BINARY data, header and trailer included.
+def encode(blocks: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Iterator[bytes]:
+    """Blocks of equally long columns as COPY BINARY data, header and trailer included.
 
-    Columns are bool, int16/32/64, float32/64 or ``datetime64[us]`` (``timestamptz``, UTC), in the
-    order of the COPY statement's list; binary COPY applies no casts.
+    Columns are bool, int16/32/64, float32/64 or ``datetime64[us]`` (``timestamptz``, UTC), of the
+    same types in every block, in the order of the COPY statement's list: binary COPY applies no
+    casts.
+
+    Raises:
+        TypeError: a column's type has no fixed width on the wire.
     """
-    dtype, template = _row_layout(columns)
-    rows = len(next(iter(columns.values())))
-    sources = [_to_wire(column) for column in columns.values()]
-    block = np.tile(template, min(rows, BLOCK_ROWS))
+    layout = np.empty(0)
     yield HEADER
-    for start in range(0, rows, BLOCK_ROWS):
-        part = block[: min(BLOCK_ROWS, rows - start)]
-        for position, (column, shift) in enumerate(sources):
-            values = column[start : start + len(part)]
-            part[f"value{position}"] = values - shift if shift else values
+    for block in blocks:
+        columns = list(block.values())
+        rows = len(columns[0])
+        if rows > len(layout):
+            layout = np.tile(_row_layout(block), rows)
+        part = layout[:rows]
+        for position, column in enumerate(columns):
+            is_instant = column.dtype.kind == "M"
+            part[f"value{position}"] = column.view(np.int64) - PG_EPOCH_US if is_instant else column
         yield part.tobytes()
     yield TRAILER
 
 
-def _row_layout(columns: Mapping[str, npt.NDArray[Any]]) -> tuple[np.dtype[Any], npt.NDArray[Any]]:
-    """One packed row: the field count, then each field's length and value."""
+def _row_layout(block: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """One packed row, its field count and lengths filled in; the values are still to come."""
     fields: list[tuple[str, Any]] = [("count", ">i2")]
-    for position, (name, column) in enumerate(columns.items()):
+    for position, (name, column) in enumerate(block.items()):
         if column.dtype not in _WIRE:
-            raise TypeError(f"column {name}: {column.dtype} has no fixed-width wire type")
+            raise TypeError(f"column {name}: {column.dtype} has no fixed width on the wire")
         fields += [(f"length{position}", ">i4"), (f"value{position}", _WIRE[column.dtype])]
-    dtype = np.dtype(fields)
-    template = np.zeros(1, dtype=dtype)
-    template["count"] = len(columns)
-    for position in range(len(columns)):
-        template[f"length{position}"] = dtype[f"value{position}"].itemsize
-    return dtype, template
+    row = np.zeros(1, dtype=np.dtype(fields))
+    row["count"] = len(block)
+    for position in range(len(block)):
+        row[f"length{position}"] = row[f"value{position}"].itemsize
+    return row
 
 
-def _to_wire(column: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
-    if column.dtype.kind == "M":
-        return column.view(np.int64), PG_EPOCH_US
-    return column, 0
+def empty_array(array_oid: int) -> npt.NDArray[Any]:
+    """A column of no rows of an array's element type."""
+    return np.empty(0, dtype=ARRAY_DTYPES[array_oid].newbyteorder("="))
 
 
-def decode_array(data: bytes | memoryview, element_oid: int) -> npt.NDArray[Any]:
+def decode_array(data: bytes | memoryview, array_oid: int) -> npt.NDArray[Any]:
     """A one-dimensional binary array without NULLs, as a native column.
 
     ``timestamptz`` becomes ``datetime64[us]``, UTC.
@@ -97,9 +100,9 @@ def decode_array(data: bytes | memoryview, element_oid: int) -> npt.NDArray[Any]
         ValueError: the array has NULLs or several dimensions.
     """
     dimensions, has_null = np.frombuffer(data, dtype=">i4", count=2).tolist()
-    dtype = ELEMENT_DTYPES[element_oid]
+    dtype = ARRAY_DTYPES[array_oid]
     if dimensions == 0:
-        return np.empty(0, dtype=dtype.newbyteorder("="))
+        return empty_array(array_oid)
     if has_null or dimensions != 1:
         raise ValueError("the array has NULLs or several dimensions")
     wire = np.dtype(">i8") if dtype.kind == "M" else dtype

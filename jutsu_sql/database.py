@@ -1,0 +1,200 @@
+"""A database: run named queries, transactions and bulk loads on either engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from jutsu_sql.config import Config, load_config
+from jutsu_sql.dialects.base import Block, Dialect, Statement
+from jutsu_sql.migrations import Migrator
+from jutsu_sql.queries import Queries
+from jutsu_sql.resources import SQL_DIR
+
+
+def connect(
+    url: str | None = None,
+    *,
+    config: Config | None = None,
+    config_path: str | Path | None = None,
+    queries: str | Path | Sequence[str | Path] = (),
+    create: bool = True,
+    **settings: Any,
+) -> Database:
+    """Open the database that the arguments or the configuration name.
+
+    Without ``url`` and ``config``: ``DATABASE_URL``, ``DATABASE_TYPE`` and its companions, ``.env``,
+    ``config.yaml``, else SQLite at ``data/market_data.db``; see :func:`jutsu_sql.config.load_config`,
+    which also takes the ``settings`` (``pool_size``, ``max_overflow``, ``pool_timeout``,
+    ``pool_recycle``, ``echo``). ``queries`` are directories of the caller's own ``.sql`` files.
+    ``create`` lets a missing SQLite file be made, readable by its owner only.
+
+    Raises:
+        ConfigError: the configuration is incomplete or contradictory.
+        QuerySyntaxError: a ``.sql`` file cannot be understood.
+        DatabaseError: the database cannot be opened; never another one instead.
+    """
+    config = config or load_config(url, config_path=config_path, **settings)
+    own = [queries] if isinstance(queries, (str, Path)) else queries
+    return Database(config, [Path(directory) for directory in own], create=create)
+
+
+class Database:
+    """One database and its connections; safe to share between threads.
+
+    Use it as a context manager, or :meth:`close` it.
+    """
+
+    def __init__(self, config: Config, queries: Sequence[Path] = (), *, create: bool = True) -> None:
+        self.config = config
+        self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
+        self._dialect = _DIALECTS[config.dialect](config, self.queries, create=create)
+        self._statements = _Statements(self._dialect, self.queries)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Database {self.config.display_url}>"
+
+    def run(self, name: str, /, **params: Any) -> Any:
+        """Run a named query on a pooled connection, as a transaction of its own.
+
+        What comes back depends on the query's kind. ``one``: a named tuple, or None. ``many``: a
+        list of them. ``value``: the first column of the first row, or None. ``exec``: the number of
+        rows. ``columns``: a dict of NumPy columns. ``script``: None.
+
+        Raises:
+            QueryNotFoundError: there is no such query; the message has the nearest names.
+            QueryParameterError: a parameter is missing, unknown or misspelt.
+            DatabaseError: what the engine refused, with the driver's error as its cause.
+        """
+        statement = self._statements[name]
+        raw = self._dialect.acquire()
+        try:
+            return statement(raw, params)
+        finally:
+            self._dialect.release(raw)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Pin one connection, for a hot loop: no checkout a call. One thread at a time."""
+        raw = self._dialect.acquire()
+        try:
+            yield Connection(raw, self._dialect, self.queries, self._statements)
+        finally:
+            self._dialect.release(raw)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction on one connection: all of it, or on any exception none of it."""
+        with self.connection() as connection, connection.transaction():
+            yield connection
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up to this version; gives the ids of the migrations applied.
+
+        Raises:
+            MigrationError: another process is migrating, a migration failed and was undone, or
+                (:class:`NewerSchemaError`) the schema is newer than this version.
+        """
+        with self.migrator() as migrator:
+            return migrator.apply()
+
+    @contextmanager
+    def migrator(self) -> Iterator[Migrator]:
+        """The migrations of this database, one by one."""
+        with self._dialect.migration_backend() as backend:
+            yield Migrator(backend, self.queries)
+
+    def describe(self) -> dict[str, Any]:
+        """The engine, its versions and the pool, for people."""
+        return {
+            "database": self.config.display_url,
+            "configured_by": self.config.source,
+            **self._dialect.describe(),
+        }
+
+    def close(self) -> None:
+        """Close every connection. Waits a bounded time for those in use."""
+        self._dialect.close()
+
+
+class Connection:
+    """A pinned connection: the same calls as :class:`Database`, without a checkout each.
+
+    Not for several threads at once, nor for use after its ``with`` block.
+    """
+
+    __slots__ = ("_dialect", "_queries", "_raw", "_statements")
+
+    def __init__(
+        self, raw: Any, dialect: Dialect, queries: Queries, statements: _Statements
+    ) -> None:
+        self._raw = raw
+        self._dialect = dialect
+        self._queries = queries
+        self._statements = statements
+
+    def run(self, name: str, /, **params: Any) -> Any:
+        """Run a named query here; see :meth:`Database.run`."""
+        return self._statements[name](self._raw, params)
+
+    def run_each(self, name: str, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The value that each call of a ``value`` query gives, in one round trip if possible."""
+        return self._dialect.run_each(self._raw, self._queries[name], calls)
+
+    def bulk_load(self, name: str, blocks: Iterable[Block]) -> int:
+        """Insert blocks of NumPy columns by a bulk query; gives the number of rows.
+
+        The query is a ``COPY ... FROM STDIN (FORMAT binary)`` on PostgreSQL and a one-row
+        ``INSERT ... VALUES`` on SQLite. The columns of a block stand in its order; instants are
+        ``datetime64[us]``, UTC. Call it inside a transaction.
+        """
+        return self._dialect.bulk_load(self._raw, self._queries[name], blocks)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction, or inside one a savepoint: all of it, or on any exception none of it."""
+        with self._dialect.transaction(self._raw):
+            yield self
+
+
+class _Statements(dict[str, Statement]):
+    """Compiled queries by name, each compiled when first asked for."""
+
+    def __init__(self, dialect: Dialect, queries: Queries) -> None:
+        super().__init__()
+        self._dialect = dialect
+        self._queries = queries
+
+    def __missing__(self, name: str) -> Statement:
+        statement = self[name] = self._dialect.compile(self._queries[name])
+        return statement
+
+
+def _sqlite(*args: Any, **kwargs: Any) -> Dialect:
+    from jutsu_sql.dialects.sqlite import SqliteDialect
+
+    return SqliteDialect(*args, **kwargs)
+
+
+def _postgresql(*args: Any, **kwargs: Any) -> Dialect:
+    from jutsu_sql.dialects.postgresql import PostgresqlDialect
+
+    return PostgresqlDialect(*args, **kwargs)
+
+
+# An engine's driver is imported when that engine is used.
+_DIALECTS = {"sqlite": _sqlite, "postgresql": _postgresql}

@@ -1,0 +1,118 @@
+"""What a dialect is: one engine's way of doing what the toolkit needs."""
+
+from __future__ import annotations
+
+import logging
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from operator import itemgetter
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from jutsu_sql.queries import Query
+
+# A compiled query: takes a driver connection and the parameters, gives what its kind promises.
+Statement = Callable[[Any, Mapping[str, Any]], Any]
+Column = npt.NDArray[Any]
+Block = Mapping[str, Column]
+
+statement_log = logging.getLogger("jutsu_sql.sql")
+
+
+class Dialect(Protocol):
+    """One engine with its connections. Every method may be called from any thread."""
+
+    name: ClassVar[str]
+
+    def compile(self, query: Query) -> Statement:
+        """The fast path of one query: whatever can be worked out once is."""
+
+    def acquire(self) -> Any:
+        """A driver connection that no other thread uses until it is released."""
+
+    def release(self, raw: Any) -> None:
+        """Give a connection back."""
+
+    def transaction(self, raw: Any) -> AbstractContextManager[Any]:
+        """A transaction that may write, or a savepoint inside one: all or nothing."""
+
+    def run_each(self, raw: Any, query: Query, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The value of each call, in as few round trips as the engine allows."""
+
+    def bulk_load(self, raw: Any, query: Query, blocks: Iterable[Block]) -> int:
+        """Insert blocks of equally long columns by a bulk query; gives the number of rows."""
+
+    def migration_backend(self) -> AbstractContextManager[Any]:
+        """A yoyo backend on this database."""
+
+    def describe(self) -> dict[str, Any]:
+        """Versions and pool, for people."""
+
+    def close(self) -> None:
+        """Close every connection; one that is in use is closed when it is released."""
+
+
+def binder(
+    query: Query,
+    names: Sequence[str],
+    plain_types: frozenset[type],
+    adapt: Callable[[Any], Any],
+) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """A function that picks the values of ``names`` and refuses any other set of parameters.
+
+    Values of ``plain_types`` go to the driver as they are, all others through ``adapt``.
+    """
+    wanted = len(query.params)
+    pick: Callable[[Mapping[str, Any]], Sequence[Any]]
+    if len(names) > 1:
+        pick = itemgetter(*names)
+    else:
+        # itemgetter() of one name gives no tuple, and there is none of no name.
+        def pick(params: Mapping[str, Any]) -> Sequence[Any]:
+            return [params[name] for name in names]
+
+    def bind(params: Mapping[str, Any]) -> Sequence[Any]:
+        try:
+            values = pick(params)
+        except KeyError:
+            raise query.explain_params(params) from None
+        if len(params) != wanted:
+            raise query.explain_params(params)
+        if plain_types.issuperset(map(type, values)):
+            return values
+        return tuple(map(adapt, values))
+
+    return bind
+
+
+def row_maker(columns: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
+    """A named tuple's constructor; column names that Python does not allow become _0, _1, ..."""
+    make: Callable[[Iterable[Any]], Any] = namedtuple("Row", columns, rename=True)._make  # type: ignore[misc]
+    return make
+
+
+def column_of(values: Sequence[Any], *, is_instant: bool = False) -> Column:
+    """One column of driver values: int64, float64, bool or ``datetime64[us]``, else objects.
+
+    ``is_instant`` says that integers are microseconds since 1970.
+    """
+    kinds = set(map(type, values))
+    for kind, dtype in ((float, np.float64), (int, np.int64), (bool, np.bool_)):
+        if kinds == {kind}:
+            column = np.fromiter(values, dtype, len(values))
+            return column.view("M8[us]") if is_instant and kind is int else column
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def concat_columns(names: Sequence[str], blocks: Sequence[Sequence[Column]]) -> dict[str, Column]:
+    """Columns from blocks of columns; a type that changes between blocks becomes objects."""
+    columns: dict[str, Column] = {}
+    for name, parts in zip(names, zip(*blocks, strict=True), strict=True):
+        same = len({part.dtype for part in parts}) == 1
+        columns[name] = np.concatenate(parts if same else [part.astype(object) for part in parts])
+    return columns

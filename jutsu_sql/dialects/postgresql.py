@@ -1,0 +1,408 @@
+"""PostgreSQL on psycopg and its pool: binary results, binary COPY, arrays as columns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import NoneType
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+import psycopg
+import psycopg_pool
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import version_pretty
+
+from jutsu_sql import copy_binary, errors
+from jutsu_sql.config import Config, redact
+from jutsu_sql.dialects.base import (
+    Block,
+    Column,
+    Statement,
+    binder,
+    column_of,
+    row_maker,
+    statement_log,
+)
+from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
+from jutsu_sql.queries import Kind, Queries, Query
+
+# A connection that has rested this long is asked whether it lives before it is used again.
+# Asking at every checkout turns a 116 us query into a 745 us one.
+_PING_AFTER_IDLE_S = 5.0
+_CLOSE_TIMEOUT_S = 5.0
+# What libpq leaves to the operating system: 130 s until a connect gives up, two hours until a
+# dead peer is noticed.
+_CONNINFO_DEFAULTS = {
+    "application_name": "jutsu_sql",
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+_TIMESTAMPTZ_OID = 1184
+
+_PLAIN_TYPES = frozenset((int, float, str, bytes, bool, NoneType, Decimal, list))
+# By SQLSTATE, whole or by its class (postgresql.org/docs/current/errcodes-appendix.html).
+_ERRORS: dict[str, type[errors.DatabaseError]] = {
+    "08": errors.ConnectionFailedError,
+    "0A": errors.StatementError,
+    "22": errors.DataError,
+    "23": errors.IntegrityError,
+    "25006": errors.DatabaseReadOnlyError,
+    "26": errors.StatementError,
+    "28": errors.ConnectionFailedError,
+    "3D": errors.ConnectionFailedError,
+    "3F": errors.StatementError,
+    "40001": errors.TransactionError,
+    "40P01": errors.TransactionError,
+    "42": errors.StatementError,
+    "53100": errors.DatabaseFullError,
+    "53300": errors.ConnectionFailedError,
+    "55P03": errors.DatabaseLockedError,
+    "57014": errors.StatementTimeoutError,
+    "57P": errors.ConnectionFailedError,
+    "XX001": errors.DatabaseCorruptError,
+    "XX002": errors.DatabaseCorruptError,
+}
+
+
+def translate(error: psycopg.Error, query_name: str | None = None) -> errors.DatabaseError:
+    """The toolkit's error for one of the driver's."""
+    state = error.sqlstate
+    if state is None:
+        kind: type[errors.DatabaseError] = errors.StatementError
+        if isinstance(error, psycopg.OperationalError):
+            kind = errors.ConnectionFailedError
+        elif isinstance(error, psycopg.DataError):
+            kind = errors.DataError
+    else:
+        matches = (_ERRORS[state[:length]] for length in (5, 3, 2) if state[:length] in _ERRORS)
+        kind = next(matches, errors.DatabaseError)
+    return kind(str(error).strip(), query_name=query_name, sqlstate=state)
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection that remembers since when it has been idle, and why the last one failed."""
+
+    idle_since_s = float("inf")
+    last_failure: ClassVar[psycopg.Error | None] = None
+
+    @classmethod
+    def connect(cls, *args: Any, **kwargs: Any) -> Self:
+        # The pool tells its log why it cannot connect, and its caller only that it waited.
+        try:
+            raw = super().connect(*args, **kwargs)
+        except psycopg.Error as error:
+            _Connection.last_failure = error
+            raise
+        _Connection.last_failure = None
+        return cast(Self, raw)
+
+
+def _check(raw: _Connection) -> None:
+    if time.monotonic() - raw.idle_since_s > _PING_AFTER_IDLE_S:
+        psycopg_pool.ConnectionPool.check_connection(raw)
+
+
+class PostgresqlDialect:
+    """A PostgreSQL server behind a pool of ``pool_size`` connections, and an overflow that is
+    closed again when idle."""
+
+    name: ClassVar[str] = "postgresql"
+
+    def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
+        del create  # a server's databases are made by its administrator
+        self._echo = config.echo
+        self._timeout_s = config.pool_timeout
+        self._where = config.display_url
+        self._password = conninfo_to_dict(config.conninfo).get("password")
+        given = conninfo_to_dict(config.conninfo)
+        defaults = {k: v for k, v in _CONNINFO_DEFAULTS.items() if k not in given}
+        self._conninfo = make_conninfo(config.conninfo, **defaults)
+        self._open_script = queries["connection.open"].statements
+        self._version = self._first_contact(queries["connection.version"])
+        self._pool = psycopg_pool.ConnectionPool(
+            self._conninfo,
+            connection_class=_Connection,
+            kwargs={"autocommit": True, "cursor_factory": psycopg.RawCursor},
+            configure=self._configure,
+            check=_check,
+            min_size=1,
+            max_size=config.pool_size + config.max_overflow,
+            timeout=config.pool_timeout,
+            max_lifetime=config.pool_recycle,
+            open=True,
+            name="jutsu_sql",
+        )
+
+    def _first_contact(self, version: Query) -> str:
+        """Fail at once and with the reason, where a pool would retry until its timeout."""
+        try:
+            with psycopg.connect(self._conninfo, autocommit=True) as raw:
+                row = raw.execute(version.statements[0].encode()).fetchone()
+        except psycopg.Error as error:
+            raise self._unreachable(error) from error
+        return str(row[0]) if row else "unknown"
+
+    def _unreachable(self, error: psycopg.Error) -> errors.ConnectionFailedError:
+        reason = redact(str(error).strip(), *filter(None, [self._password]))
+        return errors.ConnectionFailedError(
+            f"cannot connect to {self._where}: {reason}", sqlstate=error.sqlstate
+        )
+
+    def _configure(self, raw: psycopg.Connection[Any]) -> None:
+        for statement in self._open_script:
+            raw.execute(statement.encode())
+
+    def acquire(self) -> _Connection:
+        try:
+            return self._pool.getconn()
+        except psycopg_pool.PoolTimeout as error:
+            if _Connection.last_failure is not None:
+                raise self._unreachable(_Connection.last_failure) from error
+            raise errors.PoolTimeoutError(
+                f"no connection came free within {self._timeout_s:g} s (pool_timeout)"
+            ) from error
+        except psycopg_pool.PoolClosed as error:
+            raise errors.ConnectionFailedError("the database is closed") from error
+
+    def release(self, raw: _Connection) -> None:
+        raw.idle_since_s = time.monotonic()
+        self._pool.putconn(raw)
+
+    @contextmanager
+    def transaction(self, raw: _Connection) -> Iterator[None]:
+        try:
+            with raw.transaction():
+                yield
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+    def compile(self, query: Query) -> Statement:
+        statement = _BY_KIND[query.kind](query)
+        return _echoed(query, statement) if self._echo else statement
+
+    def run_each(
+        self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
+    ) -> list[Any]:
+        execute = _executor(query)
+        try:
+            with raw.pipeline():
+                cursors = [execute(raw, params) for params in calls]
+            return [row[0] if (row := cursor.fetchone()) else None for cursor in cursors]
+        except psycopg.Error as error:
+            raise translate(error, query.name) from error
+
+    def bulk_load(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> int:
+        try:
+            with raw.cursor() as cursor:
+                with cursor.copy(query.statements[0].encode()) as copy:
+                    for data in copy_binary.encode(blocks):
+                        copy.write(data)
+                return cursor.rowcount
+        except psycopg.Error as error:
+            raise translate(error, query.name) from error
+
+    def migration_backend(self) -> AbstractContextManager[Any]:
+        from jutsu_sql.dialects.postgresql_yoyo import PostgresqlBackend
+
+        backend: AbstractContextManager[Any] = PostgresqlBackend.on_server(self._conninfo)
+        return backend
+
+    def describe(self) -> dict[str, Any]:
+        pool = self._pool.get_stats()
+        return {
+            "engine": f"PostgreSQL {self._version}",
+            "driver": f"psycopg {psycopg.__version__}, libpq {version_pretty(psycopg.pq.version())}",
+            "pool_max": self._pool.max_size,
+            "pool_open": pool.get("pool_size", 0),
+            "pool_available": pool.get("pool_available", 0),
+        }
+
+    def close(self) -> None:
+        self._pool.close(timeout=_CLOSE_TIMEOUT_S)
+
+
+def _echoed(query: Query, statement: Statement) -> Statement:
+    text = "\n".join(query.statements)
+
+    def run(raw: Any, params: Mapping[str, Any]) -> Any:
+        statement_log.info("%s\n%s", query.name, text)
+        return statement(raw, params)
+
+    return run
+
+
+def _adapt(value: Any) -> Any:
+    """A value that psycopg dumps rightly: no naive time, no NumPy time."""
+    if isinstance(value, datetime):
+        us_from_datetime(value)  # refuses a naive one, which the server would read in its own zone
+    elif isinstance(value, np.datetime64):
+        return datetime_from_us(int(value.astype("M8[us]").astype(np.int64)))
+    elif isinstance(value, np.ndarray):
+        return value.tolist()
+    return value
+
+
+def _instant(value: Any) -> Any:
+    if isinstance(value, int):
+        return datetime_from_us(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime_from_us(us_from_date(value))
+    return value
+
+
+def _executor(query: Query) -> Callable[[_Connection, Mapping[str, Any]], psycopg.Cursor[Any]]:
+    text, names = query.render("numbered")
+    bind = binder(query, names, _PLAIN_TYPES, _adapt)
+    instants = [i for i, name in enumerate(names) if name in query.timestamps]
+    # The driver caches what it parsed by these bytes, and asks for a literal type of text.
+    encoded = text.encode()
+
+    def execute(raw: _Connection, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+        values = bind(params)
+        if instants:
+            values = list(values)
+            for position in instants:
+                values[position] = _instant(values[position])
+        return raw.execute(encoded, values or None, binary=True)
+
+    return execute
+
+
+def _row_reader() -> Callable[[psycopg.Cursor[Any], Sequence[Any]], Any]:
+    """A function from the driver's tuples to rows; the columns are looked at once."""
+    make: Callable[[Iterable[Any]], Any] | None = None
+
+    def read(cursor: psycopg.Cursor[Any], row: Sequence[Any]) -> Any:
+        nonlocal make
+        if make is None:
+            make = row_maker([column.name for column in cursor.description or ()])
+        return make(row)
+
+    return read
+
+
+def _compile_one(query: Query) -> Statement:
+    execute, read = _executor(query), _row_reader()
+
+    def one(raw: _Connection, params: Mapping[str, Any]) -> Any:
+        try:
+            cursor = execute(raw, params)
+            row = cursor.fetchone()
+        except psycopg.Error as error:
+            raise translate(error, query.name) from error
+        return row if row is None else read(cursor, row)
+
+    return one
+
+
+def _compile_many(query: Query) -> Statement:
+    execute, read = _executor(query), _row_reader()
+
+    def many(raw: _Connection, params: Mapping[str, Any]) -> list[Any]:
+        try:
+            cursor = execute(raw, params)
+            return [read(cursor, row) for row in cursor.fetchall()]
+        except psycopg.Error as error:
+            raise translate(error, query.name) from error
+
+    return many
+
+
+def _compile_value(query: Query) -> Statement:
+    one = _compile_one(query)
+
+    def value(raw: _Connection, params: Mapping[str, Any]) -> Any:
+        row = one(raw, params)
+        return row if row is None else row[0]
+
+    return value
+
+
+def _compile_exec(query: Query) -> Statement:
+    execute = _executor(query)
+
+    def run(raw: _Connection, params: Mapping[str, Any]) -> int:
+        try:
+            return execute(raw, params).rowcount
+        except psycopg.Error as error:
+            raise translate(error, query.name) from error
+
+    return run
+
+
+def _compile_columns(query: Query) -> Statement:
+    execute = _executor(query)
+
+    def columns(raw: _Connection, params: Mapping[str, Any]) -> dict[str, Column]:
+        try:
+            cursor = execute(raw, params)
+            return _columns_of(cursor)
+        except psycopg.Error as error:
+            raise translate(error, query.name) from error
+
+    return columns
+
+
+def _columns_of(cursor: psycopg.Cursor[Any]) -> dict[str, Column]:
+    """One row of arrays, decoded without a Python object a value; or any rows, the slower way."""
+    result, described = cursor.pgresult, cursor.description or []
+    types = [column.type_code for column in described]
+    is_arrays = result is not None and result.ntuples == 1 and types
+    if is_arrays and copy_binary.ARRAY_DTYPES.keys() >= set(types):
+        columns: dict[str, Column] = {}
+        for position, column in enumerate(described):
+            data = result.get_value(0, position)
+            if data is None:
+                columns[column.name] = copy_binary.empty_array(types[position])
+                continue
+            try:
+                columns[column.name] = copy_binary.decode_array(data, types[position])
+            except ValueError:
+                break
+        else:
+            return columns
+    rows = cursor.fetchall()
+    if is_arrays and rows and all(isinstance(value, list) for value in rows[0]):
+        values = rows[0]
+    else:
+        values = list(zip(*rows, strict=True)) or [()] * len(described)
+    return {
+        column.name: _column_of(part, column.type_code)
+        for column, part in zip(described, values, strict=True)
+    }
+
+
+def _column_of(values: Sequence[Any], type_oid: int) -> Column:
+    if type_oid == _TIMESTAMPTZ_OID and None not in values:
+        return np.fromiter(map(us_from_datetime, values), np.int64, len(values)).view("M8[us]")
+    return column_of(values)
+
+
+def _compile_script(query: Query) -> Statement:
+    bind = binder(query, (), _PLAIN_TYPES, _adapt)
+
+    def script(raw: _Connection, params: Mapping[str, Any]) -> None:
+        bind(params)
+        try:
+            for statement in query.statements:
+                raw.execute(statement.encode())
+        except psycopg.Error as error:
+            raise translate(error, query.name) from error
+
+    return script
+
+
+_BY_KIND: Mapping[Kind, Callable[[Query], Statement]] = {
+    Kind.ONE: _compile_one,
+    Kind.MANY: _compile_many,
+    Kind.VALUE: _compile_value,
+    Kind.EXEC: _compile_exec,
+    Kind.COLUMNS: _compile_columns,
+    Kind.SCRIPT: _compile_script,
+}

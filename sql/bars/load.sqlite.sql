@@ -1,0 +1,4 @@
+-- Bars in bulk, many rows a statement.
+-- kind: exec
+INSERT INTO bars (series_id, load_id, ts, open, high, low, close, volume)
+VALUES (:series_id, :load_id, :ts, :open, :high, :low, :close, :volume)

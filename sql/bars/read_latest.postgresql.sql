@@ -1,0 +1,22 @@
+-- The last :n bars of one series up to :end, in time order.
+-- kind: columns
+-- timestamps: ts, end
+-- plan: index bars
+SELECT
+    array_agg(ts) AS ts,
+    array_agg(open) AS open,
+    array_agg(high) AS high,
+    array_agg(low) AS low,
+    array_agg(close) AS close,
+    array_agg(volume) AS volume
+FROM (
+    SELECT ts, open, high, low, close, volume
+    FROM (
+        SELECT ts, open, high, low, close, volume
+        FROM bars
+        WHERE series_id = CAST(:series_id AS int) AND ts <= :end
+        ORDER BY ts DESC
+        LIMIT CAST(:n AS bigint)
+    ) AS newest
+    ORDER BY ts
+) AS ordered

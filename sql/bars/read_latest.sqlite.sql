@@ -1,0 +1,13 @@
+-- The last :n bars of one series up to :end, in time order.
+-- kind: columns
+-- timestamps: ts, end
+-- plan: index bars
+SELECT ts, open, high, low, close, volume
+FROM (
+    SELECT ts, open, high, low, close, volume
+    FROM bars
+    WHERE series_id = CAST(:series_id AS int) AND ts <= :end
+    ORDER BY ts DESC
+    LIMIT CAST(:n AS bigint)
+) AS newest
+ORDER BY ts

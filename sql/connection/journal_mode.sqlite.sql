@@ -1,0 +1,3 @@
+-- How the file keeps its journal.
+-- kind: value
+PRAGMA journal_mode

@@ -1,0 +1,3 @@
+-- Keep a write-ahead log. The setting stays with the file.
+-- kind: value
+PRAGMA journal_mode = WAL

@@ -1,0 +1,3 @@
+-- The server's version.
+-- kind: value
+SELECT current_setting('server_version')

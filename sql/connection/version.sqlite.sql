@@ -1,0 +1,3 @@
+-- The library's version.
+-- kind: value
+SELECT sqlite_version()

@@ -1,0 +1,8 @@
+-- The series of one symbol, one timeframe, both or (with two NULLs) all of them.
+-- kind: many
+SELECT series_id, symbol, timeframe
+FROM series
+WHERE
+    symbol = coalesce(CAST(:symbol AS text), symbol)
+    AND timeframe = coalesce(CAST(:timeframe AS text), timeframe)
+ORDER BY series_id

@@ -1,0 +1,4 @@
+-- Done with the batch. A rollback drops both tables as well.
+-- kind: script
+DROP TABLE stage_bars;
+DROP TABLE stage_changes;

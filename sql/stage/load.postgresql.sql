@@ -1,0 +1,3 @@
+-- The batch in bulk, by binary COPY.
+-- kind: exec
+COPY stage_bars (series_id, load_id, ts, open, high, low, close, volume) FROM STDIN (FORMAT binary)

@@ -1,0 +1,12 @@
+-- Replace the stored bars that differ.
+-- kind: exec
+UPDATE bars
+SET
+    load_id = c.load_id,
+    open = c.open,
+    high = c.high,
+    low = c.low,
+    close = c.close,
+    volume = c.volume
+FROM stage_changes AS c
+WHERE c.is_new = 0 AND bars.series_id = c.series_id AND bars.ts = c.ts

@@ -1,0 +1,8 @@
+-- Insert the new bars, in key order, which keeps two loaders from a deadlock.
+-- kind: exec
+INSERT INTO bars (series_id, load_id, ts, open, high, low, close, volume)
+SELECT series_id, load_id, ts, open, high, low, close, volume
+FROM stage_changes
+WHERE is_new = 1
+ORDER BY series_id, ts
+ON CONFLICT (series_id, ts) DO NOTHING

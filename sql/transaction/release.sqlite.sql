@@ -1,0 +1,3 @@
+-- End a nested transaction and keep its work.
+-- kind: exec
+RELEASE nested

@@ -1,0 +1,3 @@
+-- Take back the work of a nested transaction, which stays open.
+-- kind: exec
+ROLLBACK TO nested
