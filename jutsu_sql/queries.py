@@ -228,7 +228,7 @@ _AIOSQL_BLOCK = re.compile(r"([^\W\d][\w-]*)(?:\(([\w\s,]*)\))?([\^$!#]|[<*]!|)"
 _MARKER = re.compile(
     r"""  ^[ \t]*--[ \t]*name[ \t]*:(?P<dashes>[^\n]*)\n?
         | ^[ \t]*/\*[ \t]*name[ \t]*:(?P<stars>[^\n]*?)\*/
-        | '[^'\n]*' | --[^\n]* | /\*(?s:.*?)\*/
+        | '[^'\n]*' | "[^"\n]*" | --[^\n]* | /\*(?s:.*?)\*/
     """,
     re.MULTILINE | re.VERBOSE,
 )
@@ -298,45 +298,47 @@ def _refuse_clash(source: _Source, earlier: list[_Source]) -> None:
 
 # --- tokens ---------------------------------------------------------------------------------------
 
-# To both engines every character outside ASCII is a letter.
+# To both engines every character outside ASCII is a letter. Reading a file leaves no \r in it.
 _LETTER = r"A-Za-z_\u0080-\U0010ffff"
-_SHARED_TOKENS = rf"""
+_ESCAPED = r"'[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+'"
+_SHARED_TOKENS = r"""
+      (?P<space>    [ \t\n\f\v]++ | --[^\n]*+ )
     | (?P<quoted>   "[^"]*+(?:""[^"]*+)*+" )
     | (?P<text>     '[^']*+(?:''[^']*+)*+' )
-    | (?P<broken>   ['"] )
+    | (?P<cast>     :: )
+"""
+_SHARED_TAIL = rf"""
     | (?P<word>     [{_LETTER}][{_LETTER}0-9$]*+ )
     | (?P<number>   [0-9][{_LETTER}0-9.]*+ )
-    | (?P<operator> ::|:= )
+    | (?P<other>    . )
 """
 _TOKENS = {
-    # A backslash counts in every line of an E'' string that goes on after a line break.
+    # A backslash counts in every part of an E'' string that goes on behind a line break.
     "postgresql": re.compile(
         rf"""
-          (?P<space>    [ \t\n\r\f\v]++ | --[^\n\r]*+ )
-        | (?P<comment>  /\* )
-        | (?P<escaped>  [eE]'[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+'
-                        (?:(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*+[\n\r])*+
-                           '[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+')*+ )
-        | (?P<dollars>  \$(?P<tag>(?:[{_LETTER}][{_LETTER}0-9]*+)?)\$.*?\$(?P=tag)\$ )
-        | (?P<unclosed> [eE]' | \$(?:[{_LETTER}][{_LETTER}0-9]*+)?\$ )
         {_SHARED_TOKENS}
+        | (?P<nesting>  /\* )
+        | (?P<escaped>  [eE]{_ESCAPED}
+                        (?:(?:[ \t\f\v]|--[^\n]*+)*+\n(?:[ \t\n\f\v]|--[^\n]*+\n)*+{_ESCAPED})*+ )
+        | (?P<dollars>  \$(?P<tag>(?:[{_LETTER}][{_LETTER}0-9]*+)?)\$.*?\$(?P=tag)\$ )
+        | (?P<unclosed> [eE]?' | " | \$(?:[{_LETTER}][{_LETTER}0-9]*+)?\$ )
         | (?P<native>   \$[0-9]++ )
         | (?P<param>    :[{_LETTER}][{_LETTER}0-9$]*+ )
         | (?P<sign>     (?:(?!--|/\*)[~!@\#^&|`?+\-*/%<>=])++ )
-        | (?P<other>    . )
+        {_SHARED_TAIL}
         """,
         re.DOTALL | re.VERBOSE,
     ),
     "sqlite": re.compile(
         rf"""
-          (?P<space>    [ \t\n\r\f]++ | --[^\n]*+ | /\*(?:.*?\*/|.++) )
+        {_SHARED_TOKENS}
+        | (?P<skipped>  /\*(?:.*?\*/|.++) )
         | (?P<backtick> `[^`]*+(?:``[^`]*+)*+` )
         | (?P<bracket>  \[[^\]]*+\] )
-        | (?P<unclosed> [`\[] )
-        {_SHARED_TOKENS}
+        | (?P<unclosed> ['"`\[] )
         | (?P<native>   \?[0-9]*+ | [$@][{_LETTER}0-9$]++ )
         | (?P<param>    :[{_LETTER}0-9$]++ )
-        | (?P<other>    . )
+        {_SHARED_TAIL}
         """,
         re.DOTALL | re.VERBOSE,
     ),
@@ -362,12 +364,12 @@ def _scan(source: _Source, position: int, dialect: str) -> list[_Token]:
     enclosing: list[str] = []
     while found := match(text, position):
         kind, start, position = str(found.lastgroup), position, found.end()
-        if kind == "space":
+        if kind in {"space", "skipped"}:
             continue
-        if kind == "comment":
+        if kind == "nesting":
             position = _end_of_comment(source, start)
             continue
-        if kind in {"broken", "unclosed"}:
+        if kind == "unclosed":
             raise source.fault(start, f"{found[0]} is never closed")
         token = _Token(kind, found[0], start, position)
         if kind == "param" and enclosing[-1:] == ["subscript"] and _is_operand(tokens[-1]):
@@ -425,9 +427,8 @@ def _split(start: int, tokens: Iterable[_Token]) -> list[_Statement]:
         if word == ";" and depth == 0 and not body:
             statements.append(_Statement(token.end, []))
             continue
-        if word in {"(", ")"}:
-            depth = max(0, depth + (1 if word == "(" else -1))
-        elif word == "BEGIN":
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        if word == "BEGIN":
             body = {"CREATE", "TRIGGER"} <= {opening.text.upper() for opening in current[:3]}
         elif word == "ATOMIC" and before == "BEGIN":
             body = True

@@ -119,14 +119,14 @@ def test_a_fault_has_its_place(load: Write, text: str, place: str, said: str) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["'it", '"it', "E'it\\'", "$$ it $", "$a$ it $A$", "/* /* it */", "e'it\n\\'"]
+    "text", ["'it''s", '"it""s', "E'it\\'", "$$ it $", "$a$ it $A$", "/* /* it */", "e'it\n\\'"]
 )
 def test_what_postgresql_wants_closed(parse: Callable[..., Query], text: str) -> None:
     with pytest.raises(QuerySyntaxError, match=r":3:2: .* is never closed"):
         parse(f"SELECT\n {text}")
 
 
-@pytest.mark.parametrize("text", ["'it", '"it', "`it", "[it"])
+@pytest.mark.parametrize("text", ["'it''s", '"it""s', "`it``s", "[it"])
 def test_what_sqlite_wants_closed(parse: Callable[..., Query], text: str) -> None:
     with pytest.raises(QuerySyntaxError, match=r":3:2: .* is never closed"):
         parse(f"SELECT\n {text}", "sqlite")
@@ -182,6 +182,10 @@ def test_postgresql_refuses_its_own_placeholder_but_has_operators(
         (
             "SELECT ARRAY[:a, :b], ARRAY[[1, :c], [:d]], ARRAY[t AT TIME ZONE :e], f(x[1:n], :f)",
             "SELECT ARRAY[$1, $2], ARRAY[[1, $3], [$4]], ARRAY[t AT TIME ZONE $5], f(x[1:n], $6)",
+        ),
+        (
+            "SELECT ARRAY[[t AT TIME ZONE :a]], x[1:n] FROM y LIMIT :b",
+            "SELECT ARRAY[[t AT TIME ZONE $1]], x[1:n] FROM y LIMIT $2",
         ),
         ("SELECT x[(SELECT a FROM b LIMIT :c):d]", "SELECT x[(SELECT a FROM b LIMIT $1):d]"),
     ],
@@ -241,6 +245,7 @@ def test_rows_repeat_the_group_and_keep_what_follows(parse: Callable[..., Query]
     "sql",
     [
         "INSERT INTO t VALUES (:a), (:b)",
+        "INSERT INTO t VALUES (:a), (1)",
         "INSERT INTO t VALUES (:a) ON CONFLICT DO UPDATE SET a = :b",
         "INSERT INTO t SELECT * FROM (VALUES (:a))",
         "INSERT INTO t SELECT :a",
@@ -289,7 +294,7 @@ def test_writes(parse: Callable[..., Query], sql: str, writes: bool) -> None:
 
 def test_sqlite_script_keeps_triggers_whole(parse: Callable[..., Query]) -> None:
     statements = (
-        'CREATE TABLE t (a, "end", [;b], `;c`)',
+        'CREATE TABLE t (a, "end", [;b], `;c`, begin)',
         "-- first\nCREATE TEMP TRIGGER g AFTER INSERT ON t BEGIN\n"
         "  UPDATE t SET a = CASE WHEN new.a > 0 THEN ';' END;\n"
         '  DELETE FROM t WHERE a = new."end";\nEND',
@@ -447,9 +452,9 @@ select * from users where id = :user_id and is_on = :is_on;
 select 1;
 */
 -- name: all_users
-select ' -- name: x' as "/*" from users;
+select ' -- name: x' as "/*", '/*' from users;
 -- name: count()$
-select count(*) from users;
+select count(*) from users where a <> '*/';
 --name:drop-user!
 delete from users where id = :id
 -- name: add-user<!
@@ -515,12 +520,13 @@ def test_blocks_of_sqlc_for_sqlite(load: Write) -> None:
     queries = load(
         (
             "q.sqlite.sql",
-            "/* name: A :many */\nSELECT ?, ?2, ?, ?1, @x, $y;\n/* name: B :exec */ DELETE FROM t;",
+            "/* name: A :many */\nSELECT ?, ?2, ?, ?1, ?, @x, $y;\n"
+            "/* name: B :exec */ DELETE FROM t;",
         )
     )
     assert queries["q.A"].render("qmark") == (
-        "SELECT ?, ?, ?, ?, ?, ?",
-        ("p1", "p2", "p3", "p1", "x", "y"),
+        "SELECT ?, ?, ?, ?, ?, ?, ?",
+        ("p1", "p2", "p3", "p1", "p4", "x", "y"),
     )
     assert queries["q.B"].statements == ("DELETE FROM t",)
 
