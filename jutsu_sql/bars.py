@@ -314,6 +314,16 @@ class Bars:
             }
         )
 
+    def as_double(self) -> Bars:
+        """The same bars with float64 values; the way back from :meth:`as_decimal`.
+
+        Raises:
+            InexactValueError: a value that a double would change.
+        """
+        return self._with_values(
+            {name: interchange.doubles(getattr(self, name), name) for name in VALUES}
+        )
+
     def _with_values(self, values: dict[str, Values]) -> Bars:
         return Bars(self.series, self.series_index, self.ts, **values)
 
@@ -355,8 +365,7 @@ class Bars:
         that say the same, the first is good; if they differ, none is.
         """
         if self.open.dtype == object:
-            plain = {name: interchange.doubles(getattr(self, name), name) for name in VALUES}
-            return self._with_values(plain).validate()
+            return self.as_double().validate()
         us = self.ts.view(np.int64)
         low, high, volume = self.low, self.high, self.volume
         # NaN fails every comparison, and open and close lie between two finite values.

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+from urllib.parse import unquote
 
 from yoyo.backends.core.sqlite3 import SQLiteBackend
 from yoyo.migrations import default_migration_table
@@ -22,7 +23,7 @@ class _Target(NamedTuple):
     """Stands where yoyo keeps its parsed URI."""
 
     database: str
-    timeout_s: float = _DEFAULT_TIMEOUT_S
+    timeout_s: float
 
 
 class SqliteBackend(SQLiteBackend):  # type: ignore[misc]
@@ -35,13 +36,14 @@ class SqliteBackend(SQLiteBackend):  # type: ignore[misc]
         return backend
 
     def connect(self, dburi: Any) -> sqlite3.Connection:
-        path = Path(dburi.database)
+        is_uri = not isinstance(dburi, _Target)
+        path = Path(unquote(dburi.database) if is_uri else dburi.database)
         with suppress(FileExistsError):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600, exist_ok=False)
         return sqlite3.connect(
             path,
-            timeout=getattr(dburi, "timeout_s", _DEFAULT_TIMEOUT_S),
+            timeout=_DEFAULT_TIMEOUT_S if is_uri else dburi.timeout_s,
             isolation_level=None,
         )
 
@@ -71,6 +73,6 @@ def memory_backend(connection: sqlite3.Connection) -> SqliteBackend:
         def __exit__(self, *_: object) -> None:
             """Leave the connection open: closing it would lose the database."""
 
-    backend = MemoryBackend(_Target(":memory:"), default_migration_table)
+    backend = MemoryBackend(_Target(":memory:", _DEFAULT_TIMEOUT_S), default_migration_table)
     backend.init_database()
     return backend

@@ -1,0 +1,50 @@
+"""Deleting bars, by filters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from jutsu_sql.database import Database
+from jutsu_sql.errors import BarsError
+from jutsu_sql.store.loads import recorded_load
+from jutsu_sql.store.read import bounds
+from jutsu_sql.timeframe import parse_timeframe
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteReport:
+    """What one delete did."""
+
+    load_id: int
+    deleted: int
+
+
+def delete_bars(
+    db: Database,
+    symbol: str | None,
+    timeframe: str | None,
+    start: Any,
+    end: Any,
+    *,
+    everything: bool,
+    source: str,
+) -> DeleteReport:
+    """See :meth:`jutsu_sql.BarStore.delete`."""
+    has_filter = any(value is not None for value in (symbol, timeframe, start, end))
+    if has_filter == everything:
+        raise BarsError(
+            "everything=True goes without filters"
+            if everything
+            else "this would delete every bar: give a filter, or say everything=True"
+        )
+    frame = None if timeframe is None else str(parse_timeframe(timeframe))
+    span = bounds(start, end)
+    with db.transaction() as tx, recorded_load(tx, "delete", source) as load:
+        touched = []
+        for series in tx.run("series.matching", symbol=symbol, timeframe=frame):
+            if deleted := tx.run("bars.delete", series_id=series.series_id, **span):
+                load.deleted += deleted
+                touched.append(series.series_id)
+        tx.run("series.touch", load_id=load.load_id, series_ids=touched)
+    return DeleteReport(load.load_id, load.deleted)
