@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from jutsu_sql import interchange
 from jutsu_sql.errors import BarsError
-from jutsu_sql.instants import DAY_US, MAX_US, MIN_US, datetime_from_us
+from jutsu_sql.instants import DAY_US, MAX_US, MIN_US, Micros, datetime_from_us
 from jutsu_sql.interchange import PRICES, VALUES, Codes, Stamps
 from jutsu_sql.timeframe import floor_session, parse_timeframe
 
@@ -85,9 +85,7 @@ class Bars:
     volume: Values
 
     def __post_init__(self) -> None:
-        rows = {
-            name: len(getattr(self, name)) for name in ("series_index", "ts", *VALUES)
-        }
+        rows = {name: len(getattr(self, name)) for name in ("series_index", "ts", *VALUES)}
         if len(set(rows.values())) > 1:
             raise BarsError(f"columns differ in length: {rows}")
 
@@ -97,7 +95,7 @@ class Bars:
         symbol: str | Sequence[str],
         timeframe: str | Sequence[str],
         ts: Any,
-        open: Any,  # noqa: A002
+        open: Any,
         high: Any,
         low: Any,
         close: Any,
@@ -268,7 +266,7 @@ class Bars:
 
     def __repr__(self) -> str:
         names = ", ".join(f"{symbol} {timeframe}" for symbol, timeframe in self.series[:3])
-        more = f", ... {len(self.series)} series" if len(self.series) > 3 else ""  # noqa: PLR2004
+        more = f", ... {len(self.series)} series" if len(self.series) > 3 else ""
         span = f", {self.ts.min()} to {self.ts.max()}" if len(self) else ""
         return f"<Bars {names}{more}: {len(self)} bars{span}>"
 
@@ -328,7 +326,7 @@ class Bars:
         return Bars(self.series, self.series_index, self.ts, **values)
 
     def to_arrow(self) -> pa.Table:
-        """A table of ``symbol``, ``timeframe`` (dictionaries), ``ts`` (timestamp[us, UTC]), values."""
+        """A table: ``symbol``, ``timeframe`` (dictionaries), ``ts`` (timestamp[us, UTC]), values."""
         import pyarrow as pa
 
         columns: dict[str, Any] = {}
@@ -336,14 +334,16 @@ class Bars:
             index: dict[str, int] = {}
             mapping = [index.setdefault(series[position], len(index)) for series in self.series]
             codes = np.array(mapping, dtype=np.int32)[self.series_index]
-            columns[name] = pa.DictionaryArray.from_arrays(codes, pa.array(list(index), pa.string()))
+            columns[name] = pa.DictionaryArray.from_arrays(
+                codes, pa.array(list(index), pa.string())
+            )
         columns["ts"] = pa.array(self.ts.view(np.int64)).cast(pa.timestamp("us", "UTC"))
         for name in VALUES:
             columns[name] = pa.array(getattr(self, name))
         return pa.table(columns)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """The Arrow PyCapsule interface, so that pandas, polars and DuckDB read bars as they are."""
+        """The Arrow PyCapsule interface: pandas, polars and DuckDB read bars as they are."""
         return self.to_arrow().__arrow_c_stream__(requested_schema)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -380,7 +380,7 @@ class Bars:
         rejections = [self._rejection(row, reasons[row]) for row in sorted(reasons)]
         return Validation(order, rejections)
 
-    def _off_session(self, us: interchange.Micros) -> npt.NDArray[np.bool_]:
+    def _off_session(self, us: Micros) -> npt.NDArray[np.bool_]:
         off = np.zeros(len(us), dtype=np.bool_)
         for code, series in enumerate(self.series):
             timeframe = parse_timeframe(series.timeframe)
@@ -420,14 +420,14 @@ class Bars:
             faults.append(f"volume {values['volume']!r} is negative")
         return "; ".join(faults)
 
-    def _key_order(self, us: interchange.Micros) -> npt.NDArray[np.intp]:
+    def _key_order(self, us: Micros) -> npt.NDArray[np.intp]:
         code = self.series_index
         rising = (code[1:] > code[:-1]) | ((code[1:] == code[:-1]) & (us[1:] > us[:-1]))
         return np.arange(len(us)) if rising.all() else np.lexsort((us, code))
 
     def _without_repeats(
         self,
-        us: interchange.Micros,
+        us: Micros,
         order: npt.NDArray[np.intp],
         reasons: dict[int, str],
     ) -> npt.NDArray[np.intp]:
@@ -450,17 +450,18 @@ class Bars:
                 reasons.update((row, f"repeats row {rows[0]}") for row in rows[1:])
             else:
                 keep[start:stop] = False
-                reasons.update(
-                    (row, f"contradicts row {rows[0] if row != rows[0] else rows[1]}, of the same time")
-                    for row in rows
-                )
+                for row in rows:
+                    other = rows[1] if row == rows[0] else rows[0]
+                    reasons[row] = f"contradicts row {other}, of the same time"
         return order[keep]
 
     def _rejection(self, row: int, reason: str) -> Rejection:
         us = int(self.ts.view(np.int64)[row])
+        symbol, timeframe = self.series[self.series_index[row]]
         return Rejection(
             row,
-            *self.series[self.series_index[row]],
+            symbol,
+            timeframe,
             datetime_from_us(us) if MIN_US <= us <= MAX_US else None,
             reason,
             tuple(float(getattr(self, name)[row]) for name in VALUES),

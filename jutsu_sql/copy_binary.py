@@ -57,7 +57,7 @@ def encode(blocks: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Iterator[bytes]:
     Raises:
         TypeError: a column's type has no fixed width on the wire.
     """
-    layout = np.empty(0)
+    layout: Any = np.empty(0)
     yield HEADER
     for block in blocks:
         columns = list(block.values())
@@ -111,6 +111,5 @@ def decode_array(data: bytes | memoryview, array_oid: int) -> npt.NDArray[Any]:
     )
     values = elements["value"].astype(wire.newbyteorder("="))
     if dtype.kind == "M":
-        values += PG_EPOCH_US
-        return values.view(dtype)
+        return (values + PG_EPOCH_US).view(dtype)
     return values

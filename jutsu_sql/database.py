@@ -26,11 +26,12 @@ def connect(
 ) -> Database:
     """Open the database that the arguments or the configuration name.
 
-    Without ``url`` and ``config``: ``DATABASE_URL``, ``DATABASE_TYPE`` and its companions, ``.env``,
-    ``config.yaml``, else SQLite at ``data/market_data.db``; see :func:`jutsu_sql.config.load_config`,
-    which also takes the ``settings`` (``pool_size``, ``max_overflow``, ``pool_timeout``,
-    ``pool_recycle``, ``echo``). ``queries`` are directories of the caller's own ``.sql`` files.
-    ``create`` lets a missing SQLite file be made, readable by its owner only.
+    Without ``url`` and ``config``: ``DATABASE_URL``, ``DATABASE_TYPE`` and its companions,
+    ``.env``, ``config.yaml``, else SQLite at ``data/market_data.db``; see
+    :func:`jutsu_sql.load_config`, which also takes the ``settings`` (``pool_size``,
+    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``echo``). ``queries`` are directories
+    of the caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by
+    its owner only.
 
     Raises:
         ConfigError: the configuration is incomplete or contradictory.
@@ -48,7 +49,9 @@ class Database:
     Use it as a context manager, or :meth:`close` it.
     """
 
-    def __init__(self, config: Config, queries: Sequence[Path] = (), *, create: bool = True) -> None:
+    def __init__(
+        self, config: Config, queries: Sequence[Path] = (), *, create: bool = True
+    ) -> None:
         self.config = config
         self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
         self._dialect = _DIALECTS[config.dialect](config, self.queries, create=create)

@@ -66,7 +66,8 @@ def us_from_bound(value: object, *, end: bool) -> int:
     """
     if isinstance(value, str):
         try:
-            value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)  # noqa: PLR2004
+            is_date = len(value) <= len("2024-01-31")
+            value = date.fromisoformat(value) if is_date else datetime.fromisoformat(value)
         except ValueError:
             raise BarsError(
                 f"{value!r} is no ISO 8601 date or time such as 2024-01-31 or 2024-01-31T14:30Z"

@@ -179,7 +179,8 @@ def doubles(values: Any, column: str) -> Doubles:
         raise BarsError(f"row {row}: {column} {rows[row]!r} is no number") from error
     if kinds - {float, type(None)}:
         # Decimal(repr(x)) is the decimal that a double shows, and so what a reader gets back.
-        for row, (given, got) in enumerate(zip(rows, map(Decimal, map(repr, converted)), strict=True)):
+        shown = map(Decimal, map(repr, converted))
+        for row, (given, got) in enumerate(zip(rows, shown, strict=True)):
             if got != given and got.is_finite() and not isinstance(given, (float, np.floating)):
                 raise _inexact(given, got, column, row)
     return np.array(converted, dtype=np.float64)
@@ -247,10 +248,11 @@ def columns_of_records(records: Iterable[Any], wanted: Sequence[str]) -> dict[st
         return {}
     pick: Callable[[Any], Any] = (itemgetter if is_mapping else attrgetter)(*found.values())
     try:
-        columns = list(zip(*map(pick, rows), strict=True)) if len(found) > 1 else [list(map(pick, rows))]
+        picked = list(map(pick, rows))
     except (KeyError, AttributeError, TypeError) as error:
         row = next(row for row, record in enumerate(rows) if not _can(pick, record))
         raise BarsError(f"row {row}: {type(rows[row]).__name__} lacks a field: {error}") from error
+    columns = zip(*picked, strict=True) if len(found) > 1 else [picked]
     return dict(zip(found, columns, strict=True))
 
 
@@ -300,8 +302,8 @@ def stamps_of_arrow(column: pa.ChunkedArray, tz: str | None) -> tuple[Stamps, st
         raise BarsError(f"row {row}: the time has nanoseconds; bars hold microseconds") from error
     if column.type.tz is None:
         return stamps_of_local(us, dated=False), tz
-    own_zone = column.type.tz
-    return stamps_of_instants(us), tz or (None if own_zone.upper() in {"UTC", "+00:00", "Z", "ETC/UTC"} else own_zone)
+    is_utc = column.type.tz.upper() in {"UTC", "+00:00", "Z", "ETC/UTC"}
+    return stamps_of_instants(us), tz or (None if is_utc else column.type.tz)
 
 
 def _int64(column: pa.ChunkedArray) -> Micros:
@@ -332,9 +334,9 @@ def encode_arrow(column: pa.ChunkedArray, name: str) -> tuple[Codes, tuple[str, 
         column = column.cast(pa.string()).dictionary_encode()
     encoded = column.unify_dictionaries().combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0) if encoded.num_chunks else pa.DictionaryArray.from_arrays(
-            pa.array([], pa.int32()), pa.array([], pa.string())
-        )
+        if not encoded.num_chunks:
+            return np.empty(0, dtype=np.int32), ()
+        encoded = encoded.chunk(0)
     if encoded.null_count:
         row = int(np.argmax(encoded.is_null().to_numpy(zero_copy_only=False)))
         raise BarsError(f"row {row}: {name} is missing")

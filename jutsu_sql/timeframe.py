@@ -64,7 +64,7 @@ def parse_timeframe(text: str) -> Timeframe:
     count = int(match[1] or 1) if match else 0
     if not unit or not count:
         raise BarsError(
-            f"{text!r} is no timeframe: write a count and a unit such as 1m, 15m, 1h, 4h, 1D, 1W, 1M"
+            f"{text!r} is no timeframe: write a count and a unit, as in 1m, 15m, 1h, 1D, 1W, 1M"
         )
     for small, large, ratio in (("s", "m", 60), ("m", "h", 60), ("h", "D", 24)):
         if unit == small and count % ratio == 0:

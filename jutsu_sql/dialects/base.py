@@ -90,7 +90,8 @@ def binder(
 
 def row_maker(columns: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
     """A named tuple's constructor; column names that Python does not allow become _0, _1, ..."""
-    make: Callable[[Iterable[Any]], Any] = namedtuple("Row", columns, rename=True)._make  # type: ignore[misc]
+    row: Any = namedtuple("Row", columns, rename=True)  # type: ignore[misc]
+    make: Callable[[Iterable[Any]], Any] = row._make
     return make
 
 

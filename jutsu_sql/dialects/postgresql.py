@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import psycopg
@@ -45,7 +45,7 @@ _CONNINFO_DEFAULTS = {
 }
 _TIMESTAMPTZ_OID = 1184
 
-_PLAIN_TYPES = frozenset((int, float, str, bytes, bool, NoneType, Decimal, list))
+_PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType, Decimal, list))
 # By SQLSTATE, whole or by its class (postgresql.org/docs/current/errcodes-appendix.html).
 _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "08": errors.ConnectionFailedError,
@@ -100,7 +100,7 @@ class _Connection(psycopg.Connection[Any]):
             _Connection.last_failure = error
             raise
         _Connection.last_failure = None
-        return cast(Self, raw)
+        return raw
 
 
 def _check(raw: _Connection) -> None:
@@ -119,8 +119,8 @@ class PostgresqlDialect:
         self._echo = config.echo
         self._timeout_s = config.pool_timeout
         self._where = config.display_url
-        self._password = conninfo_to_dict(config.conninfo).get("password")
         given = conninfo_to_dict(config.conninfo)
+        self._password = str(given.get("password") or "")
         defaults = {k: v for k, v in _CONNINFO_DEFAULTS.items() if k not in given}
         self._conninfo = make_conninfo(config.conninfo, **defaults)
         self._open_script = queries["connection.open"].statements
@@ -149,7 +149,7 @@ class PostgresqlDialect:
         return str(row[0]) if row else "unknown"
 
     def _unreachable(self, error: psycopg.Error) -> errors.ConnectionFailedError:
-        reason = redact(str(error).strip(), *filter(None, [self._password]))
+        reason = redact(str(error).strip(), self._password)
         return errors.ConnectionFailedError(
             f"cannot connect to {self._where}: {reason}", sqlstate=error.sqlstate
         )
@@ -217,7 +217,8 @@ class PostgresqlDialect:
         pool = self._pool.get_stats()
         return {
             "engine": f"PostgreSQL {self._version}",
-            "driver": f"psycopg {psycopg.__version__}, libpq {version_pretty(psycopg.pq.version())}",
+            "driver": f"psycopg {psycopg.__version__}",
+            "libpq": version_pretty(psycopg.pq.version()),
             "pool_max": self._pool.max_size,
             "pool_open": pool.get("pool_size", 0),
             "pool_available": pool.get("pool_available", 0),
@@ -353,7 +354,9 @@ def _columns_of(cursor: psycopg.Cursor[Any]) -> dict[str, Column]:
     """One row of arrays, decoded without a Python object a value; or any rows, the slower way."""
     result, described = cursor.pgresult, cursor.description or []
     types = [column.type_code for column in described]
-    is_arrays = result is not None and result.ntuples == 1 and types
+    if result is None:
+        return {}
+    is_arrays = result.ntuples == 1 and bool(types)
     if is_arrays and copy_binary.ARRAY_DTYPES.keys() >= set(types):
         columns: dict[str, Column] = {}
         for position, column in enumerate(described):

@@ -41,7 +41,7 @@ _FETCH_ROWS = 1_024
 # Versions that can lose a commit or corrupt the file when the log is reset (sqlite.org/wal.html).
 _WAL_RESET_FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 
-_PLAIN_TYPES = frozenset((int, float, str, bytes, bool, NoneType))
+_PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType))
 _ERRORS: dict[int, type[errors.DatabaseError]] = {
     sqlite3.SQLITE_ERROR: errors.StatementError,
     sqlite3.SQLITE_BUSY: errors.DatabaseLockedError,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from jutsu_sql.bars import Bars
 from jutsu_sql.database import Database
+from jutsu_sql.errors import StatementError
 from jutsu_sql.migrations import require_current
 from jutsu_sql.store.delete import DeleteReport, delete_bars
 from jutsu_sql.store.read import SeriesSummary, read_bars, read_latest, summarize_series
@@ -24,8 +25,6 @@ class BarStore:
     """
 
     def __init__(self, db: Database) -> None:
-        from jutsu_sql.errors import StatementError
-
         self._db = db
         try:
             applied = [row.migration_id for row in db.run("schema.applied")]

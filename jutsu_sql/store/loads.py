@@ -76,7 +76,9 @@ def _actor() -> str:
         return "unknown"
 
 
-def resolve_series(tx: Connection, names: Sequence[Series]) -> tuple[dict[Series, int], set[Series]]:
+def resolve_series(
+    tx: Connection, names: Sequence[Series]
+) -> tuple[dict[Series, int], set[Series]]:
     """The id of each series, locked until the transaction ends, and which of them are new."""
     found = _find(tx, names)
     new = [name for name in names if name not in found]
