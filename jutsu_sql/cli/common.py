@@ -1,0 +1,174 @@
+"""What the commands share: which database, how to ask, and how to print."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from numbers import Number
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from jutsu_sql.database import Database
+    from jutsu_sql.store import BarStore
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def database_options(command: _Command) -> _Command:
+    """``--url`` and ``--config``, which become the parameters ``url`` and ``config_path``."""
+    options = (
+        click.option(
+            "--url",
+            metavar="URL",
+            help="The database: sqlite:///file.db or postgresql://user@host/name."
+            "  [default: what the configuration says]",
+        ),
+        click.option(
+            "--config",
+            "config_path",
+            metavar="FILE",
+            help="The configuration file.  [default: config.yaml or config/config.yaml]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@contextmanager
+def open_database(
+    url: str | None,
+    config_path: str | None,
+    *,
+    create: bool = False,
+    queries: Sequence[Path] = (),
+) -> Iterator[Database]:
+    """The database that the options or the configuration name.
+
+    Only with ``create`` is a missing SQLite file made: to look at one must not leave one behind.
+    """
+    from jutsu_sql.database import connect
+
+    with connect(url, config_path=config_path, create=create, queries=queries) as db:
+        yield db
+
+
+@contextmanager
+def open_store(
+    url: str | None, config_path: str | None, *, create: bool = False
+) -> Iterator[tuple[Database, BarStore]]:
+    """The database, and the bars in it; it must have been migrated."""
+    from jutsu_sql.store import BarStore
+
+    with open_database(url, config_path, create=create) as db:
+        yield db, BarStore(db)
+
+
+def require_consent(question: str, *, yes: bool) -> None:
+    """Go on if ``yes``, or if a person at the terminal agrees; else fail, with nothing done."""
+    if yes:
+        return
+    if not _is_terminal(sys.stdin):
+        raise click.ClickException(f"{question} There is nobody to ask: say --yes")
+    if not click.confirm(question, err=True):
+        raise click.ClickException("nothing was changed")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # a closed one is None
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table for people: framed on a terminal, else plain columns, with every value whole."""
+    cells = [[as_text(value) for value in row] for row in rows]
+    right = [bool(rows) and all(_is_number(row[at]) for row in rows) for at in range(len(columns))]
+    if _is_terminal(sys.stdout):
+        _print_framed(title, columns, cells, right)
+        return
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    pads = [str.rjust if is_right else str.ljust for is_right in right]
+    lines = [
+        "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True))
+        for row in (columns, *cells)
+    ]
+    click.echo("\n".join(line.rstrip() for line in lines))
+
+
+def _print_framed(
+    title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left")
+    for name, is_right in zip(columns, right, strict=True):
+        table.add_column(Text(name), justify="right" if is_right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    Console().print(table)
+
+
+def as_text(value: Any) -> str:
+    """A value for people; what a terminal would obey is escaped."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, Number) and not isinstance(value, bool))
+
+
+def print_json(value: Any) -> None:
+    """``value`` as one JSON document.
+
+    Times are ISO 8601 with their offset, NumPy's with that of UTC; a ``Decimal`` is a string of
+    exactly its digits, and so are ``NaN`` and ``Infinity``, which JSON has no numbers for; bytes
+    are hexadecimal; named tuples and dataclasses are objects with the names of their fields.
+    """
+    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """What :mod:`json` can say of a value."""
+    import numpy as np
+
+    if isinstance(value, np.ndarray):
+        return _plain(list(value))
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else f"{value.astype('M8[us]')}+00:00"
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else json.dumps(value)
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return value.hex()
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return _plain(value._asdict())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, (str, int)) else str(value)
