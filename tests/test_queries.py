@@ -310,9 +310,10 @@ def test_sqlite_script_keeps_triggers_whole(parse: Callable[..., Query]) -> None
 
 
 def test_transactions_in_a_script_are_statements(parse: Callable[..., Query]) -> None:
-    query = parse("BEGIN; SELECT 1; END; SELECT 2", "sqlite", "script")
-    assert query.statements == ("BEGIN", "SELECT 1", "END", "SELECT 2")
-    assert query.render("qmark") == ("BEGIN;\nSELECT 1;\nEND;\nSELECT 2", ())
+    query = parse("BEGIN; SELECT atomic; END; DROP TRIGGER begin", "sqlite", "script")
+    assert query.statements == ("BEGIN", "SELECT atomic", "END", "DROP TRIGGER begin")
+    assert query.render("qmark") == ("BEGIN;\nSELECT atomic;\nEND;\nDROP TRIGGER begin", ())
+    assert len(parse("DROP TRIGGER begin; SELECT 1", "sqlite", "script").statements) == 2
 
 
 def test_postgresql_script_keeps_bodies_whole(parse: Callable[..., Query]) -> None:
@@ -444,7 +445,7 @@ AIOSQL = """This isn't SQL: it stands before the first block.
 
 -- name: get-user(user_id, is_on)^
 -- One user.
--- record_class: User
+-- plans: none
 select * from users where id = :user_id and is_on = :is_on;
 
 /* out of use
@@ -452,7 +453,8 @@ select * from users where id = :user_id and is_on = :is_on;
 select 1;
 */
 -- name: all_users
-select ' -- name: x' as "/*", '/*' from users;
+select ' -- name: x' as "/*",
+  '/*' from users;
 -- name: count()$
 select count(*) from users where a <> '*/';
 --name:drop-user!
@@ -473,13 +475,13 @@ def test_blocks_of_aiosql(load: Write) -> None:
     assert found == {
         "users.get_user": ("one", ("user_id", "is_on"), 3),
         "users.all_users": ("many", (), 12),
-        "users.count": ("value", (), 14),
-        "users.drop_user": ("exec", ("id",), 16),
-        "users.add_user": ("one", ("id",), 18),
-        "users.add_users": ("exec", ("p1", "p2"), 20),
-        "users.setup": ("script", (), 22),
+        "users.count": ("value", (), 15),
+        "users.drop_user": ("exec", ("id",), 17),
+        "users.add_user": ("one", ("id",), 19),
+        "users.add_users": ("exec", ("p1", "p2"), 21),
+        "users.setup": ("script", (), 23),
     }
-    assert queries["users.get_user"].summary == "One user. record_class: User"
+    assert queries["users.get_user"].summary == "One user. plans: none"
     assert queries["users.setup"].statements == ("create table a (b)", "create table c (d)")
     assert queries["users.add_users"].render_rows(2).endswith("values (?, ?), (?, ?)")
 
