@@ -326,7 +326,7 @@ class Bars:
         return Bars(self.series, self.series_index, self.ts, **values)
 
     def to_arrow(self) -> pa.Table:
-        """A table: ``symbol``, ``timeframe`` (dictionaries), ``ts`` (timestamp[us, UTC]), values."""
+        """A table: ``symbol``, ``timeframe`` (dictionaries), ``ts`` (us, UTC), the values."""
         import pyarrow as pa
 
         columns: dict[str, Any] = {}

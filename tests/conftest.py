@@ -1,16 +1,21 @@
-"""PostgreSQL servers and databases for the tests: a missing server fails them, nothing skips."""
+"""Servers and databases for the tests: a missing server fails them, nothing skips."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from psycopg import sql
 
+import jutsu_sql
+from jutsu_sql import BarStore, Database
 from jutsu_sql.scratch_server import find_binaries, scratch_server
 
 
@@ -37,14 +42,97 @@ def newest_postgres_url() -> Iterator[str]:
         yield server.url
 
 
-@pytest.fixture
-def postgres_database(postgres_url: str) -> Iterator[str]:
-    """The URL of a fresh, empty database, dropped after the test."""
+@contextmanager
+def created_database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a new database on a server, dropped at the end."""
     name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         try:
-            yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+            yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
         finally:
             drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
             connection.execute(drop)
+
+
+@contextmanager
+def migrated_template(server_url: str) -> Iterator[str]:
+    """The name of a migrated database, to be cloned: 30 ms where migrating takes 300."""
+    with created_database(server_url) as url:
+        with jutsu_sql.connect(url) as db:
+            db.migrate()
+        yield urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """The URL of a fresh, empty database, dropped after the test."""
+    with created_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> Iterator[str]:
+    """A migrated database on :func:`postgres_url`."""
+    with migrated_template(postgres_url) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def newest_postgres_template(newest_postgres_url: str) -> Iterator[str]:
+    """A migrated database on :func:`newest_postgres_url`."""
+    with migrated_template(newest_postgres_url) as name:
+        yield name
+
+
+ZONES = ("UTC", "America/New_York", "Asia/Kolkata")
+# Every kind of database, each under some time zone of the process and of the server's session.
+PLACES = [
+    *(("sqlite-file", zone) for zone in ZONES[:2]),
+    ("sqlite-memory", ZONES[2]),
+    *(("postgresql", zone) for zone in ZONES),
+    ("postgresql-newest", ZONES[1]),
+]
+
+
+@contextmanager
+def time_zone(name: str) -> Iterator[None]:
+    """The process, and through PGTZ every new session's default, in a time zone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", name)
+        patch.setenv("PGTZ", name)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture(params=PLACES, ids="-".join)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh database of each kind; PostgreSQL's are migrated already."""
+    kind, zone = request.param
+    with time_zone(zone):
+        if kind == "sqlite-file":
+            yield f"sqlite:///{tmp_path}/bars.db"
+        elif kind == "sqlite-memory":
+            yield "sqlite://"
+        else:
+            prefix = "newest_" if kind.endswith("newest") else ""
+            server_url = request.getfixturevalue(f"{prefix}postgres_url")
+            template = request.getfixturevalue(f"{prefix}postgres_template")
+            with created_database(server_url, template) as url:
+                yield url
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    """A migrated database of each kind, open, with the tests' own queries."""
+    with jutsu_sql.connect(database_url, queries=Path(__file__).parent / "sql") as database:
+        database.migrate()
+        yield database
+
+
+@pytest.fixture
+def store(db: Database) -> BarStore:
+    """A store on each kind of database."""
+    return BarStore(db)
