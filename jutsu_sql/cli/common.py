@@ -123,6 +123,7 @@ def _print_framed(
 
 def as_text(value: Any) -> str:
     """A value for people; what a terminal would obey is escaped."""
+    value = _native(value)
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -131,6 +132,13 @@ def as_text(value: Any) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def as_ts(ts: datetime | None, timeframe: str) -> datetime | date | None:
+    """The time of a bar for people: from 1D up it is a date."""
+    from jutsu_sql.timeframe import parse_timeframe
+
+    return ts.date() if ts and parse_timeframe(timeframe).is_session else ts
 
 
 def _is_number(value: Any) -> bool:
@@ -147,16 +155,23 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def _plain(value: Any) -> Any:
-    """What :mod:`json` can say of a value."""
+def _native(value: Any) -> Any:
+    """NumPy's values as Python's; its times are UTC."""
+    if type(value).__module__ != "numpy":
+        return value
     import numpy as np
 
-    if isinstance(value, np.ndarray):
-        return _plain(list(value))
+    from jutsu_sql.instants import datetime_from_us
+
     if isinstance(value, np.datetime64):
-        return None if np.isnat(value) else f"{value.astype('M8[us]')}+00:00"
-    if isinstance(value, np.generic):
-        return _plain(value.item())
+        us = value.astype("M8[us]").astype(np.int64)
+        return None if np.isnat(value) else datetime_from_us(int(us))
+    return list(value) if isinstance(value, np.ndarray) else value.item()
+
+
+def _plain(value: Any) -> Any:
+    """What :mod:`json` can say of a value."""
+    value = _native(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else json.dumps(value)
     if isinstance(value, (datetime, date, time)):

@@ -1,0 +1,109 @@
+"""``jutsu-sql bars``."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import click
+
+from jutsu_sql.cli.common import (
+    as_ts,
+    database_options,
+    open_store,
+    print_json,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from jutsu_sql.bars import Bars
+    from jutsu_sql.database import Database
+
+
+@click.command()
+@click.argument("symbol")
+@click.argument("timeframe")
+@click.option("--start", metavar="WHEN", help="The first date, or time with its offset.")
+@click.option("--end", metavar="WHEN", help="The last one; a bare date is its whole day, in UTC.")
+@click.option("--last", metavar="N", type=click.IntRange(min=1), help="Only the last N bars.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="The table is for people.",
+)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+@database_options
+def command(
+    symbol: str,
+    timeframe: str,
+    start: str | None,
+    end: str | None,
+    last: int | None,
+    form: str,
+    url: str | None,
+    config_path: str | None,
+) -> None:
+    """Print the bars of one series, oldest first.
+
+    Times are UTC; from 1D up they are session dates. In CSV every number has the fewest digits
+    that give the same double back, so that a volume of 123 is written 123.0. A series that is
+    stored but has no bar in the range prints no bar; one that is not stored is an error.
+
+    \b
+    Example:
+      jutsu-sql bars AAPL 1D --last 5
+      jutsu-sql bars AAPL 1h --start 2024-01-02 --end 2024-01-31 --format csv > aapl.csv
+    """
+    if last is not None and start is not None:
+        raise click.UsageError("--last counts back from --end, so it goes without --start")
+    with open_store(url, config_path) as (db, store):
+        if last is None:
+            bars = store.read(symbol, timeframe, start, end)
+        else:
+            bars = store.latest(symbol, timeframe, last, end=end)
+        if not bars.series:
+            raise click.ClickException(_explain_unknown(db, symbol, timeframe))
+    _PRINTERS[form](bars)
+
+
+def _explain_unknown(db: Database, symbol: str, timeframe: str) -> str:
+    stored = db.run("series.matching", symbol=None, timeframe=None)
+    of_symbol = [series.timeframe for series in stored if series.symbol == symbol]
+    near = get_close_matches(symbol, {series.symbol for series in stored}, 3)
+    if of_symbol:
+        hint = f"{symbol} is stored at {', '.join(of_symbol)}"
+    elif near:
+        hint = f"did you mean {' or '.join(near)}?"
+    else:
+        hint = "`jutsu-sql series` lists what is stored" if stored else "nothing is stored yet"
+    return f"there are no bars of {symbol} at {timeframe}: {hint}"
+
+
+def _print_table(bars: Bars) -> None:
+    if len(bars):
+        rows = [(as_ts(bar.ts, bar.timeframe), *bar[3:]) for bar in bars]
+        ((symbol, timeframe),) = bars.series
+        print_table(f"{symbol} {timeframe}", ("ts", "open", "high", "low", "close", "volume"), rows)
+
+
+def _print_csv(bars: Bars) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("symbol", "timeframe", "ts", "open", "high", "low", "close", "volume"))
+    writer.writerows((*bar[:2], bar.ts.isoformat(), *bar[3:]) for bar in bars)
+
+
+def _print_json(bars: Bars) -> None:
+    print_json(list(bars))
+
+
+_PRINTERS: dict[str, Callable[[Bars], None]] = {
+    "table": _print_table,
+    "csv": _print_csv,
+    "json": _print_json,
+}
