@@ -8,4 +8,3 @@ PRAGMA cell_size_check = ON;
 PRAGMA synchronous = NORMAL;
 PRAGMA mmap_size = 1073741824;
 PRAGMA cache_size = -65536;
-PRAGMA temp_store = MEMORY;
