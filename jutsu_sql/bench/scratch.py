@@ -1,0 +1,201 @@
+"""Scratch space on a configured database: a schema or a file of its own, always removed."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from jutsu_sql.bench.verdict import NotMeasuredError
+from jutsu_sql.config import Config
+from jutsu_sql.database import Database, connect
+from jutsu_sql.errors import ConnectionFailedError, DatabaseError
+from jutsu_sql.instants import us_from_datetime
+from jutsu_sql.store import BarStore
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How many bars. Targets hold for the full sizes only: fixed costs rule small ones."""
+
+    name: str
+    history: int
+    batch: int
+    bulk: int
+    lookups: int
+    is_judged: bool
+
+    @classmethod
+    def of(cls, name: str) -> Scale:
+        """``"full"``, or ``"small"`` for a quick look."""
+        if name == "full":
+            return cls("full", 50_000, 10_000, 200_000, 1_000, is_judged=True)
+        return cls("small", 2_000, 500, 5_000, 100, is_judged=False)
+
+
+class Engine(Protocol):
+    """What it takes to measure one engine without the toolkit."""
+
+    # SQL text and parameters of a bare call, as the driver's user would write them.
+    style: str
+
+    def instant(self, ts: datetime) -> Any:
+        """A time as the driver takes it."""
+
+    def bare(self, db: Database) -> AbstractContextManager[Any]:
+        """A driver's own connection to the scratch space, set up as the toolkit's are."""
+
+    def keep_rows(self, db: Database) -> AbstractContextManager[None]:
+        """Put the rows of ``bars`` where the query ``bench.load_reference`` takes them from.
+
+        Raises:
+            NotMeasuredError: the engine cannot get at them there.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A migrated database in scratch space."""
+
+    db: Database
+    store: BarStore
+    engine: Engine
+    scale: Scale
+
+
+@contextmanager
+def open_space(config: Config, scale: Scale) -> Iterator[Space]:
+    """Scratch space on the engine, and with the pool, of ``config``; nothing of it survives.
+
+    PostgreSQL: a new schema of the same database. SQLite: a file in a new folder beside the
+    configured one, or in the system's folder for temporary files where that is not there.
+
+    Raises:
+        DatabaseError: no scratch space can be made there.
+    """
+    with _SPACES[config.dialect](config) as (db, engine):
+        db.migrate()
+        yield Space(db, BarStore(db), engine, scale)
+
+
+class _Sqlite:
+    style = "qmark"
+
+    def instant(self, ts: datetime) -> int:
+        return us_from_datetime(ts)
+
+    @contextmanager
+    def bare(self, db: Database) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(db.config.database, isolation_level=None)) as raw:
+            for statement in db.queries["connection.open"].statements:
+                raw.execute(statement)
+            yield raw
+
+    @contextmanager
+    def keep_rows(self, db: Database) -> Iterator[None]:
+        # A temporary table belongs to a connection: the pool gives the one used last.
+        db.run("bench.keep_rows")
+        yield
+        db.run("bench.forget_rows")
+
+
+@contextmanager
+def _sqlite_space(config: Config) -> Iterator[tuple[Database, Engine]]:
+    home: Path | None = Path(config.database).absolute().parent
+    if config.database == ":memory:" or not (home and home.is_dir()):
+        home = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="jutsu-bench-", dir=home))
+    except OSError as error:
+        raise ConnectionFailedError(
+            f"cannot make a scratch folder in {home}: {error.strerror}"
+        ) from error
+    try:
+        with connect(config=replace(config, database=str(folder / "bench.db"))) as db:
+            yield db, _Sqlite()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Postgresql:
+    style = "numbered"
+
+    # The server refuses to read files, cannot see this one, or is an engine that has no such COPY.
+    _REFUSALS = frozenset({"42501", "58P01", "58030", "0A000"})
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def instant(self, ts: datetime) -> datetime:
+        return ts
+
+    @contextmanager
+    def bare(self, db: Database) -> Iterator[Any]:
+        import psycopg
+
+        with psycopg.connect(
+            db.config.conninfo, autocommit=True, cursor_factory=psycopg.RawCursor
+        ) as raw:
+            for statement in db.queries["connection.open"].statements:
+                raw.execute(statement.encode())
+            yield raw
+
+    @contextmanager
+    def keep_rows(self, db: Database) -> Iterator[None]:
+        text = db.queries["bench.copy_out"].statements[0].encode()
+        with (
+            self.bare(db) as raw,
+            raw.cursor() as cursor,
+            cursor.copy(text) as copy,
+            self._file.open("wb") as file,
+        ):
+            for data in copy:
+                file.write(data)
+        # The server is another user; these rows are nobody's secret.
+        self._file.chmod(0o644)
+        db.run("bench.empty")
+        try:
+            db.run("bench.load_reference")
+        except DatabaseError as error:
+            if error.sqlstate in self._REFUSALS:
+                raise NotMeasuredError(
+                    f"the server cannot COPY from a file here: {error}"
+                ) from error
+            raise
+        yield
+
+
+@contextmanager
+def _postgresql_space(config: Config) -> Iterator[tuple[Database, Engine]]:
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    schema = f"jutsu_bench_{secrets.token_hex(6)}"
+    with tempfile.TemporaryDirectory(prefix="jutsu-bench-") as folder:
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "bars.copy"
+        # Settings of the session, so that every connection of the pool has them.
+        settings = {"search_path": schema, "jutsu_bench.schema": schema, "jutsu_bench.file": file}
+        options = [str(conninfo_to_dict(config.conninfo).get("options") or "")]
+        options += [f"-c {name}={_escaped(str(value))}" for name, value in settings.items()]
+        conninfo = make_conninfo(config.conninfo, options=" ".join(options).strip())
+        with connect(config=replace(config, conninfo=conninfo)) as db:
+            try:
+                db.run("bench.create_schema")
+                yield db, _Postgresql(file)
+            finally:
+                db.run("bench.drop_schema")
+
+
+def _escaped(value: str) -> str:
+    """A value inside libpq's ``options``, which are cut at spaces."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+_SPACES = {"sqlite": _sqlite_space, "postgresql": _postgresql_space}

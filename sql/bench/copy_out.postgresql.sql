@@ -1,0 +1,3 @@
+-- The rows of bars for bench.load_reference.
+-- kind: exec
+COPY bars (series_id, load_id, ts, open, high, low, close, volume) TO STDOUT (FORMAT binary)

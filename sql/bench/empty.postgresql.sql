@@ -1,0 +1,7 @@
+-- Empty the table of the benchmark's own schema, and no other.
+-- kind: script
+DO $$
+BEGIN
+    EXECUTE format('TRUNCATE %I.bars', current_setting('jutsu_bench.schema'));
+END
+$$

@@ -1,0 +1,3 @@
+-- Statistics of the rows that are there.
+-- kind: script
+ANALYZE bars;
