@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from jutsu_sql import interchange
 from jutsu_sql.errors import BarsError
-from jutsu_sql.instants import DAY_US, MAX_US, MIN_US, Micros, datetime_from_us
+from jutsu_sql.instants import MAX_US, MIN_US, Micros, datetime_from_us
 from jutsu_sql.interchange import PRICES, VALUES, Codes, Stamps
 from jutsu_sql.timeframe import floor_session, parse_timeframe
 
@@ -382,14 +382,12 @@ class Bars:
 
     def _off_session(self, us: Micros) -> npt.NDArray[np.bool_]:
         off = np.zeros(len(us), dtype=np.bool_)
-        for code, series in enumerate(self.series):
-            timeframe = parse_timeframe(series.timeframe)
+        names = np.array([series.timeframe for series in self.series], dtype=object)
+        for name in set(names):
+            timeframe = parse_timeframe(name)
             if timeframe.is_session:
-                rows = slice(None) if len(self.series) == 1 else self.series_index == code
-                if timeframe.unit == "D":
-                    off[rows] = us[rows] % DAY_US != 0
-                else:
-                    off[rows] = floor_session(us[rows], timeframe) != us[rows]
+                rows = (names == name)[self.series_index]
+                off[rows] = floor_session(us[rows], timeframe) != us[rows]
         return off
 
     def _faults(self, row: int) -> str:

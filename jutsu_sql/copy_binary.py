@@ -6,7 +6,7 @@ Formats: https://www.postgresql.org/docs/current/sql-copy.html ("Binary Format")
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ ARRAY_DTYPES = {
 }
 
 
-def encode(blocks: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Iterator[bytes]:
+def encode(blocks: Iterable[Sequence[npt.NDArray[Any]]]) -> Iterator[bytes]:
     """Blocks of equally long columns as COPY BINARY data, header and trailer included.
 
     Columns are bool, int16/32/64, float32/64 or ``datetime64[us]`` (``timestamptz``, UTC), of the
@@ -59,11 +59,10 @@ def encode(blocks: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Iterator[bytes]:
     """
     layout: Any = np.empty(0)
     yield HEADER
-    for block in blocks:
-        columns = list(block.values())
+    for columns in blocks:
         rows = len(columns[0])
         if rows > len(layout):
-            layout = np.tile(_row_layout(block), rows)
+            layout = np.tile(_row_layout(columns), rows)
         part = layout[:rows]
         for position, column in enumerate(columns):
             is_instant = column.dtype.kind == "M"
@@ -72,16 +71,16 @@ def encode(blocks: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Iterator[bytes]:
     yield TRAILER
 
 
-def _row_layout(block: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def _row_layout(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """One packed row, its field count and lengths filled in; the values are still to come."""
     fields: list[tuple[str, Any]] = [("count", ">i2")]
-    for position, (name, column) in enumerate(block.items()):
+    for position, column in enumerate(columns):
         if column.dtype not in _WIRE:
-            raise TypeError(f"column {name}: {column.dtype} has no fixed width on the wire")
+            raise TypeError(f"column {position}: {column.dtype} has no fixed width on the wire")
         fields += [(f"length{position}", ">i4"), (f"value{position}", _WIRE[column.dtype])]
     row = np.zeros(1, dtype=np.dtype(fields))
-    row["count"] = len(block)
-    for position in range(len(block)):
+    row["count"] = len(columns)
+    for position in range(len(columns)):
         row[f"length{position}"] = row[f"value{position}"].itemsize
     return row
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any, Self
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.dialects.base import Block, Dialect, Statement
 from jutsu_sql.migrations import Migrator
-from jutsu_sql.queries import Queries
+from jutsu_sql.queries import Queries, Query
 from jutsu_sql.resources import SQL_DIR
+
+_statement_log = logging.getLogger("jutsu_sql.sql")
 
 
 def connect(
@@ -55,7 +58,7 @@ class Database:
         self.config = config
         self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
         self._dialect = _DIALECTS[config.dialect](config, self.queries, create=create)
-        self._statements = _Statements(self._dialect, self.queries)
+        self._statements = _Statements(self._dialect, self.queries, echo=config.echo)
 
     def __enter__(self) -> Self:
         return self
@@ -177,14 +180,33 @@ class Connection:
 class _Statements(dict[str, Statement]):
     """Compiled queries by name, each compiled when first asked for."""
 
-    def __init__(self, dialect: Dialect, queries: Queries) -> None:
+    def __init__(self, dialect: Dialect, queries: Queries, *, echo: bool) -> None:
         super().__init__()
+        self._echo = echo
+        if echo:
+            _statement_log.setLevel(logging.INFO)
+            if not _statement_log.hasHandlers():
+                _statement_log.addHandler(logging.StreamHandler())
         self._dialect = dialect
         self._queries = queries
 
     def __missing__(self, name: str) -> Statement:
-        statement = self[name] = self._dialect.compile(self._queries[name])
+        query = self._queries[name]
+        statement = self._dialect.compile(query)
+        if self._echo:
+            statement = _echoed(query, statement)
+        self[name] = statement
         return statement
+
+
+def _echoed(query: Query, statement: Statement) -> Statement:
+    text = ";\n".join(query.statements)
+
+    def run(raw: Any, params: Mapping[str, Any]) -> Any:
+        _statement_log.info("%s\n%s", query.name, text)
+        return statement(raw, params)
+
+    return run
 
 
 def _sqlite(*args: Any, **kwargs: Any) -> Dialect:

@@ -466,3 +466,19 @@ def test_the_view_of_the_original(db: Database, store: BarStore) -> None:
         (name, frame, 10.0, 11.0, 9.0, 10.5, 100.0, "schwab", True)
         for name, frame in (("AAPL", "1D"), ("MSFT", "1h"))
     ]
+
+
+def test_a_block_must_have_just_the_columns_of_its_query(db: Database) -> None:
+    block = {"series_id": np.array([1], dtype=np.int32)}
+    expected = "bars.load loads the columns series_id,"
+    with pytest.raises(errors.QueryParameterError, match=expected), db.transaction() as tx:
+        tx.bulk_load("bars.load", [block])
+
+
+def test_echo_logs_every_statement(database_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level("INFO", "jutsu_sql.sql"),
+        jutsu_sql.connect(database_url, echo=True) as db,
+    ):
+        db.run("connection.version")
+    assert any("connection.version\nSELECT" in message for message in caplog.messages)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,14 +11,13 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from jutsu_sql.errors import QueryParameterError
 from jutsu_sql.queries import Query
 
 # A compiled query: takes a driver connection and the parameters, gives what its kind promises.
 Statement = Callable[[Any, Mapping[str, Any]], Any]
 Column = npt.NDArray[Any]
 Block = Mapping[str, Column]
-
-statement_log = logging.getLogger("jutsu_sql.sql")
 
 
 class Dialect(Protocol):
@@ -86,6 +84,20 @@ def binder(
         return tuple(map(adapt, values))
 
     return bind
+
+
+def ordered_columns(query: Query, names: Sequence[str], block: Block) -> list[Column]:
+    """The columns of a block in the order that a bulk query names them.
+
+    Raises:
+        QueryParameterError: the block has not just those columns.
+    """
+    if set(names) != block.keys():
+        raise QueryParameterError(
+            f"{query.name} loads the columns {', '.join(names)}; the block has {', '.join(block)}",
+            query_name=query.name,
+        )
+    return [block[name] for name in names]
 
 
 def row_maker(columns: Sequence[str]) -> Callable[[Iterable[Any]], Any]:

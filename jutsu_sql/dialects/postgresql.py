@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -24,8 +25,8 @@ from jutsu_sql.dialects.base import (
     Statement,
     binder,
     column_of,
+    ordered_columns,
     row_maker,
-    statement_log,
 )
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.queries import Kind, Queries, Query
@@ -44,6 +45,7 @@ _CONNINFO_DEFAULTS = {
     "keepalives_count": "3",
 }
 _TIMESTAMPTZ_OID = 1184
+_COPY_COLUMNS = re.compile(r"COPY\s+\S+\s*\(([^)]*)\)", re.IGNORECASE)
 
 _PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType, Decimal, list))
 # By SQLSTATE, whole or by its class (postgresql.org/docs/current/errcodes-appendix.html).
@@ -116,7 +118,6 @@ class PostgresqlDialect:
 
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
         del create  # a server's databases are made by its administrator
-        self._echo = config.echo
         self._timeout_s = config.pool_timeout
         self._where = config.display_url
         given = conninfo_to_dict(config.conninfo)
@@ -183,8 +184,7 @@ class PostgresqlDialect:
             raise translate(error) from error
 
     def compile(self, query: Query) -> Statement:
-        statement = _BY_KIND[query.kind](query)
-        return _echoed(query, statement) if self._echo else statement
+        return _BY_KIND[query.kind](query)
 
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
@@ -198,10 +198,18 @@ class PostgresqlDialect:
             raise translate(error, query.name) from error
 
     def bulk_load(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> int:
+        text = query.statements[0]
+        listed = _COPY_COLUMNS.match(text)
+        if listed is None:
+            raise errors.QueryError(
+                f"{query.name} is no COPY table (columns) FROM STDIN", query_name=query.name
+            )
+        names = [name.strip() for name in listed[1].split(",")]
+        columns = (ordered_columns(query, names, block) for block in blocks)
         try:
             with raw.cursor() as cursor:
-                with cursor.copy(query.statements[0].encode()) as copy:
-                    for data in copy_binary.encode(blocks):
+                with cursor.copy(text.encode()) as copy:
+                    for data in copy_binary.encode(columns):
                         copy.write(data)
                 return cursor.rowcount
         except psycopg.Error as error:
@@ -226,16 +234,6 @@ class PostgresqlDialect:
 
     def close(self) -> None:
         self._pool.close(timeout=_CLOSE_TIMEOUT_S)
-
-
-def _echoed(query: Query, statement: Statement) -> Statement:
-    text = "\n".join(query.statements)
-
-    def run(raw: Any, params: Mapping[str, Any]) -> Any:
-        statement_log.info("%s\n%s", query.name, text)
-        return statement(raw, params)
-
-    return run
 
 
 def _adapt(value: Any) -> Any:

@@ -25,8 +25,8 @@ from jutsu_sql.dialects.base import (
     binder,
     column_of,
     concat_columns,
+    ordered_columns,
     row_maker,
-    statement_log,
 )
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.interchange import doubles
@@ -123,7 +123,6 @@ class SqliteDialect:
 
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
         self._timeout_s = config.pool_timeout
-        self._echo = config.echo
         self._queries = queries
         self._is_memory = config.database == ":memory:"
         self._path = config.database
@@ -263,9 +262,7 @@ class SqliteDialect:
 
     def compile(self, query: Query) -> Statement:
         statement = _BY_KIND[query.kind](query)
-        if query.writes:
-            statement = _in_turn(statement)
-        return _echoed(query, statement) if self._echo else statement
+        return _in_turn(statement) if query.writes else statement
 
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
@@ -278,7 +275,7 @@ class SqliteDialect:
         rows = 0
         try:
             for block in blocks:
-                values, width = _flatten([block[name] for name in query.params])
+                values, width = _flatten(ordered_columns(query, query.params, block))
                 size = width * _ROWS_PER_STATEMENT
                 even = len(values) // size * size
                 raw.executemany(many, zip(*[iter(values[:even])] * size, strict=True))
@@ -337,16 +334,6 @@ def _in_turn(statement: Statement) -> Statement:
             return statement(raw, params)
         with raw.turn:
             return statement(raw, params)
-
-    return run
-
-
-def _echoed(query: Query, statement: Statement) -> Statement:
-    text = query.statements[0]
-
-    def run(raw: Any, params: Mapping[str, Any]) -> Any:
-        statement_log.info("%s\n%s", query.name, text)
-        return statement(raw, params)
 
     return run
 

@@ -41,10 +41,13 @@ def delete_bars(
     frame = None if timeframe is None else str(parse_timeframe(timeframe))
     span = bounds(start, end)
     with db.transaction() as tx, recorded_load(tx, "delete", source) as load:
+        matching = tx.run("series.matching", symbol=symbol, timeframe=frame)
+        series_ids = [series.series_id for series in matching]
+        tx.run("series.lock", series_ids=series_ids)
         touched = []
-        for series in tx.run("series.matching", symbol=symbol, timeframe=frame):
-            if deleted := tx.run("bars.delete", series_id=series.series_id, **span):
+        for series_id in series_ids:
+            if deleted := tx.run("bars.delete", series_id=series_id, **span):
                 load.deleted += deleted
-                touched.append(series.series_id)
+                touched.append(series_id)
         tx.run("series.touch", load_id=load.load_id, series_ids=touched)
     return DeleteReport(load.load_id, load.deleted)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import jutsu_sql
 from jutsu_sql.bars import Series
-from jutsu_sql.database import Connection
+from jutsu_sql.database import Connection, Database
 
 
 @dataclass(slots=True)
@@ -80,15 +80,18 @@ def resolve_series(
     tx: Connection, names: Sequence[Series]
 ) -> tuple[dict[Series, int], set[Series]]:
     """The id of each series, locked until the transaction ends, and which of them are new."""
-    found = _find(tx, names)
+    found = find_series(tx, names)
     new = [name for name in names if name not in found]
-    if not new:
-        return found, set()
-    # Only what is missing: an upsert would burn an id for every series that is there.
-    tx.run("series.insert", names=json.dumps(new))
-    return _find(tx, names), set(new)
+    if new:
+        # Only what is missing: an upsert would burn an id for every series that is there.
+        tx.run("series.insert", names=json.dumps(new))
+        found = find_series(tx, names)
+    tx.run("series.lock", series_ids=list(found.values()))
+    return found, set(new)
 
 
-def _find(tx: Connection, names: Sequence[Series]) -> dict[Series, int]:
-    rows = tx.run("series.resolve", names=json.dumps(names))
-    return {Series(row.symbol, row.timeframe): row.series_id for row in rows}
+def find_series(source: Database | Connection, names: Sequence[Series]) -> dict[Series, int]:
+    """The id of each series that exists, in the order of ``names``."""
+    rows = source.run("series.named", names=json.dumps(names))
+    ids = {Series(row.symbol, row.timeframe): row.series_id for row in rows}
+    return {name: ids[name] for name in names if name in ids}

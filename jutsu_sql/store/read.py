@@ -12,6 +12,7 @@ from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
 from jutsu_sql.instants import MAX_US, MIN_US, datetime_from_us, us_from_bound
+from jutsu_sql.store.loads import find_series
 from jutsu_sql.timeframe import parse_timeframe
 
 
@@ -50,12 +51,7 @@ def read_bars(
         if found is None:
             return Bars.empty()
         return _one_series(series, db.run("bars.read", series_id=found.series_id, **span))
-    wanted = list(dict.fromkeys(Series(name, frame) for name in symbol))
-    ids = {
-        series: row.series_id
-        for series in wanted
-        if (row := db.run("series.find", symbol=series.symbol, timeframe=frame))
-    }
+    ids = find_series(db, [Series(name, frame) for name in symbol])
     if not ids:
         return Bars.empty()
     columns = db.run("bars.read_many", series_ids=list(ids.values()), **span)
@@ -86,9 +82,10 @@ def _one_series(series: Series, columns: dict[str, Any]) -> Bars:
 
 
 def _many_series(ids: dict[Series, int], columns: dict[str, Any]) -> Bars:
-    series_ids = columns.pop("series_id")
-    order = np.concatenate([np.flatnonzero(series_ids == series_id) for series_id in ids.values()])
-    code_of = np.zeros(max(ids.values()) + 1, dtype=np.int32)
-    code_of[list(ids.values())] = np.arange(len(ids))
-    codes = code_of[series_ids.astype(np.int64)]
-    return Bars(tuple(ids), codes, columns["ts"], *(columns[name] for name in VALUES))[order]
+    """Rows come by id; the caller asked for them in the order of its symbols."""
+    wanted = np.fromiter(ids.values(), dtype=np.int64)
+    starts = np.searchsorted(columns["series_id"], wanted, "left")
+    stops = np.searchsorted(columns["series_id"], wanted, "right")
+    codes = np.repeat(np.arange(len(ids), dtype=np.int32), stops - starts)
+    order = np.concatenate([np.arange(*span) for span in zip(starts, stops, strict=True)])
+    return Bars(tuple(ids), codes, columns["ts"][order], *(columns[name][order] for name in VALUES))

@@ -1,5 +1,4 @@
--- The ids of the series named in :names, a JSON array of [symbol, timeframe]. The write
--- transaction is the lock.
+-- The series named in :names, a JSON array of [symbol, timeframe].
 -- kind: many
 SELECT series_id, symbol, timeframe
 FROM series

@@ -1,5 +1,4 @@
--- The ids of the series named in :names, a JSON array of [symbol, timeframe], locked in id
--- order until the transaction ends, so that two loaders of one series take turns.
+-- The series named in :names, a JSON array of [symbol, timeframe].
 -- kind: many
 SELECT series_id, symbol, timeframe
 FROM series
@@ -7,4 +6,3 @@ WHERE (symbol, timeframe) IN (
     SELECT name ->> 0, name ->> 1 FROM json_array_elements(CAST(:names AS json)) AS name
 )
 ORDER BY series_id
-FOR UPDATE
