@@ -1,0 +1,316 @@
+"""``jutsu-sql import``."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jutsu_sql.cli.common import (
+    as_ts,
+    database_options,
+    json_option,
+    open_store,
+    print_json,
+    print_table,
+)
+from jutsu_sql.config import redact
+from jutsu_sql.errors import JutsuSqlError, SourceError
+
+if TYPE_CHECKING:
+    from jutsu_sql.bars import Bar
+    from jutsu_sql.sources import CsvLayout, RefusedLine
+
+_FAILED, _REFUSED_SOME = 1, 3
+_SHOWN_LINES = 20
+_SHOWN_CHARS = 100
+_FIRST_BARS = 3
+# A file of this name can only be meant for one symbol: AAPL.csv, BRK-B.csv.gz, 000001.SZ.csv.
+_SYMBOL_NAME = re.compile(r"(\^?[A-Z0-9]+(?:[.=-][A-Z0-9]+)*)(?:\.csv|\.txt)?(?:\.gz)?")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of one file: ``counts`` if it was stored, ``first`` if it was only looked at."""
+
+    path: Path
+    symbol: str | None = None
+    timeframe: str | None = None
+    error: str | None = None
+    layout: CsvLayout | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    first: list[Bar] = field(default_factory=list)
+    refused: list[RefusedLine] = field(default_factory=list)
+
+    @property
+    def is_stored(self) -> bool:
+        return "load_id" in self.counts
+
+
+_Import = Callable[[_Outcome, "Progress | None"], None]
+
+
+def _column_map(
+    _ctx: click.Context, _param: click.Parameter, given: Sequence[str]
+) -> dict[str, str]:
+    columns = {}
+    for pair in given:
+        name, equals, header = pair.partition("=")
+        if not (name and equals and header):
+            raise click.BadParameter(f'{pair!r} is not FIELD=NAME, as in close="Close Price"')
+        columns[name.strip()] = header
+    return columns
+
+
+@click.command()
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--symbol", help="The symbol of all the files.  [default: their names, if like AAPL.csv]"
+)
+@click.option("--timeframe", required=True, help="The length of a bar: 1m, 5m, 1h, 1D, 1W, 1M, ...")
+@click.option("--tz", metavar="ZONE", help="Where the exchange is, such as America/New_York.")
+@click.option(
+    "--column",
+    "columns",
+    metavar="FIELD=NAME",
+    multiple=True,
+    callback=_column_map,
+    help="The header of time, date, open, high, low, close or volume. Repeatable.",
+)
+@click.option(
+    "--date-format",
+    metavar="FORMAT",
+    help="How times are written, as for strptime; or s, ms, us, ns since 1970.",
+)
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["update", "ignore", "error"]),
+    default="update",
+    show_default=True,
+    help="What to do with bars that are stored already and differ.",
+)
+@click.option("--strict", is_flag=True, help="Store nothing of a file with a bad row.")
+@click.option("--dry-run", is_flag=True, help="Show what is understood; open no database.")
+@json_option
+@database_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    files: Sequence[Path],
+    symbol: str | None,
+    timeframe: str,
+    dry_run: bool,
+    as_json: bool,
+    url: str | None,
+    config_path: str | None,
+    **options: Any,
+) -> None:
+    """Load bars from CSV files that have a header, plain or gzip.
+
+    Columns are found by their names: date and time (or timestamp), open, high, low, close, volume.
+    Each file is one load, all or nothing; importing it again changes nothing. Rows that are no
+    valid bars are refused, and listed with their lines.
+
+    --tz says where the exchange is. A daily bar lands on its session date there, whatever stamp
+    the vendor gave it; an intraday bar on its UTC instant, and times without a zone are read there.
+
+    \b
+    Exit status:
+      0  every row is stored now
+      3  the files are stored, but rows of them were refused
+      1  a file could not be imported (the others were)
+
+    \b
+    Example:
+      jutsu-sql import AAPL.csv --timeframe 1D --tz America/New_York
+      jutsu-sql import TCS.csv.gz --timeframe 1D --column close="Close Price" --dry-run
+    """
+    from jutsu_sql.instants import zone
+    from jutsu_sql.timeframe import parse_timeframe
+
+    timeframe = str(parse_timeframe(timeframe))
+    if options["tz"] is not None:
+        zone(options["tz"])
+    outcomes: list[_Outcome] = []
+    try:
+        with _importer(url, config_path, options, dry_run=dry_run) as run, _bar() as progress_of:
+            for path in files:
+                outcome = _Outcome(path, timeframe=timeframe)
+                _import_one(run, outcome, symbol, progress_of(path))
+                outcomes.append(outcome)
+    finally:
+        # Also when interrupted: what was stored before stays stored.
+        if outcomes:
+            (_print_outcomes_json if as_json else _print_outcomes)(outcomes)
+    if any(outcome.error for outcome in outcomes):
+        ctx.exit(_FAILED)
+    if any(outcome.refused for outcome in outcomes):
+        ctx.exit(_REFUSED_SOME)
+
+
+def _import_one(
+    run: _Import, outcome: _Outcome, symbol: str | None, progress: Progress | None
+) -> None:
+    try:
+        outcome.symbol = symbol or _symbol_of(outcome.path)
+        run(outcome, progress)
+    except JutsuSqlError as error:
+        outcome.error = redact(str(error))
+
+
+def _symbol_of(path: Path) -> str:
+    match = _SYMBOL_NAME.fullmatch(path.name)
+    if match is None:
+        raise SourceError("the file's name is no symbol: say --symbol", path=str(path))
+    return match[1]
+
+
+@contextmanager
+def _importer(
+    url: str | None, config_path: str | None, options: dict[str, Any], *, dry_run: bool
+) -> Iterator[_Import]:
+    from jutsu_sql.sources import import_csv, read_csv, refused_lines
+
+    on_conflict, strict = options.pop("on_conflict"), options.pop("strict")
+
+    def look(outcome: _Outcome, progress: Progress | None) -> None:
+        assert outcome.symbol
+        assert outcome.timeframe
+        parsed = read_csv(
+            outcome.path,
+            symbol=outcome.symbol,
+            timeframe=outcome.timeframe,
+            progress=progress,
+            **options,
+        )
+        outcome.layout = parsed.layout
+        outcome.counts = {"received": len(parsed.bars)}
+        outcome.refused = refused_lines(parsed, strict=strict)
+        outcome.first = list(parsed.bars[parsed.bars.validate().order[:_FIRST_BARS]])
+
+    if dry_run:
+        yield look
+        return
+    with open_store(url, config_path) as (_, store), _without_row_warnings():
+
+        def load(outcome: _Outcome, progress: Progress | None) -> None:
+            assert outcome.symbol
+            assert outcome.timeframe
+            done = import_csv(
+                store,
+                outcome.path,
+                symbol=outcome.symbol,
+                timeframe=outcome.timeframe,
+                on_conflict=on_conflict,
+                strict=strict,
+                progress=progress,
+                **options,
+            )
+            outcome.layout, outcome.refused = done.layout, done.refused
+            names = ("load_id", "received", "inserted", "updated", "unchanged", "rejected")
+            outcome.counts = {name: getattr(done.report, name) for name in names}
+
+        yield load
+
+
+@contextmanager
+def _without_row_warnings() -> Iterator[None]:
+    """The store warns of refused rows by number; here they are listed by line."""
+    logger = logging.getLogger("jutsu_sql")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Path], Progress | None]]:
+    """A progress bar on stderr, where that is a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda path: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+
+        def of(path: Path) -> Progress:
+            task = bar.add_task(escape(path.name), total=None)
+            return lambda done, total: bar.update(task, completed=done, total=total)
+
+        yield of
+
+
+def _print_outcomes_json(outcomes: Sequence[_Outcome]) -> None:
+    print_json({"files": outcomes})
+
+
+def _print_outcomes(outcomes: Sequence[_Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.layout and not outcome.is_stored:
+            _print_layout(outcome)
+    stored = [each for each in outcomes if each.is_stored]
+    if stored:
+        print_table(
+            "Imported",
+            ("file", "symbol", "timeframe", "rows", "inserted", "updated", "unchanged", "refused"),
+            [
+                (each.path, each.symbol, each.timeframe, *list(each.counts.values())[1:])
+                for each in stored
+            ],
+        )
+    for outcome in outcomes:
+        if outcome.refused:
+            _print_refused(outcome)
+    for outcome in outcomes:
+        if outcome.error:
+            click.echo(f"Error: {outcome.error}", err=True)
+
+
+def _print_layout(outcome: _Outcome) -> None:
+    layout = outcome.layout
+    assert layout is not None
+    packing = f", {layout.compression}" if layout.compression else ""
+    rows = [
+        ("file", outcome.path),
+        ("series", f"{outcome.symbol} {outcome.timeframe}"),
+        ("rows", f"{outcome.counts['received']}, of which {len(outcome.refused)} would be refused"),
+        ("text", f"{layout.encoding}{packing}, {layout.delimiter} between fields"),
+        *((name, f"column {header!r}") for name, header in layout.columns.items()),
+        ("ignored", ", ".join(map(repr, layout.ignored)) or "nothing"),
+        ("times", f"{layout.time_format}: {layout.stamps}"),
+        ("first, last", f"{layout.first}, {layout.last}"),
+        *(("note", note) for note in layout.notes),
+    ]
+    print_table("What is understood; nothing is written", ("what", "as"), rows)
+    if outcome.first:
+        click.echo()
+        print_table(
+            "The first bars",
+            ("ts", "open", "high", "low", "close", "volume"),
+            [(as_ts(bar.ts, bar.timeframe), *bar[3:]) for bar in outcome.first],
+        )
+
+
+def _print_refused(outcome: _Outcome) -> None:
+    refused = outcome.refused
+    click.echo(f"\n{outcome.path}: {len(refused)} rows refused")
+    shown = [(each.line, each.reason, each.text[:_SHOWN_CHARS]) for each in refused[:_SHOWN_LINES]]
+    print_table("Refused", ("line", "reason", "text"), shown)
+    if len(refused) > len(shown):
+        click.echo(f"... and {len(refused) - len(shown)} more; --json lists them all")

@@ -1,0 +1,434 @@
+"""The time column of a text file: which format it is in, and what instants it says.
+
+All of it is done by whole columns. Arrow's own ``strptime`` is not used: it takes 30 February for
+1 March, and the year 24 for 24 AD.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jutsu_sql.errors import BarsError, NaiveTimestampError
+from jutsu_sql.instants import (
+    DAY_US,
+    MAX_US,
+    MIN_US,
+    SECOND_US,
+    Micros,
+    datetime_from_us,
+    us_from_datetime,
+    utc_from_local,
+)
+from jutsu_sql.interchange import Stamps
+from jutsu_sql.timeframe import Timeframe
+
+NAT = np.iinfo(np.int64).min
+Flags = npt.NDArray[np.bool_]
+
+_SAMPLE_ROWS = 1000
+_SHOWN_CHARS = 40
+
+_CLOCK = r"(?P<h>\d{1,2}):?(?P<i>\d{2})(?::?(?P<s>\d{2})(?:\.(?P<f>\d{1,6})0{0,3})?)?"
+_ZONE = r"(?P<z>Z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)"
+_REST = rf"(?:[ T]+{_CLOCK} ?{_ZONE}?)?$"
+_YEAR_FIRST = rf"^(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}}){_REST}"
+_YEAR_LAST = rf"^(?P<a>\d{{1,2}})[-/.](?P<b>\d{{1,2}})[-/.](?P<y>\d{{4}}){_REST}"
+_FIRST_IS_DAY = r"^(?:1[3-9]|[23]\d)[-/.]\d{1,2}[-/.]\d{4}"
+_SECOND_IS_DAY = r"^\d{1,2}[-/.](?:1[3-9]|[23]\d)[-/.]\d{4}"
+_COMPACT = (
+    r"^(?P<y>(?:19|20)\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
+    rf"(?:[ T]*{_CLOCK} ?{_ZONE}?)?$"
+)
+# Twelve digits are left out: 202401311430 is a date to one program and milliseconds to another.
+_EPOCH = r"^-?(?:\d{9,10}|\d{13}|\d{16}|\d{19})(?:\.0+)?$"
+_EPOCH_UNITS = {9: "s", 10: "s", 13: "ms", 16: "us", 19: "ns"}
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+# Arrow casts exactly this by itself.
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?Z?", re.ASCII)
+
+_DIRECTIVES = {
+    "Y": r"(?P<y>\d{4})",
+    "m": r"(?P<m>\d{1,2})",
+    "d": r"(?P<d>\d{1,2})",
+    "H": r"(?P<h>\d{1,2})",
+    "M": r"(?P<i>\d{1,2})",
+    "S": r"(?P<s>\d{1,2})",
+    "f": r"(?P<f>\d{1,6})",
+    "z": r"(?P<z>Z|[+-]\d{2}:?\d{2})",
+}
+
+Reader = Callable[[Any], "_Column"]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A column of times as they came; ``valid`` marks the rows that could be read."""
+
+    texts: pa.ChunkedArray
+    stamps: Stamps
+    valid: Flags
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """UTC microseconds of every row, ``NAT`` for the refused, and why they are (by row)."""
+
+    us: Micros
+    faults: dict[int, str]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """Times without their zone, microseconds east of UTC (0 if unknown), and what each one is."""
+
+    wall_us: Micros
+    offset_us: Micros
+    naive: Flags
+    dated: Flags
+    valid: Flags
+
+
+def read_times(texts: pa.ChunkedArray, date_format: str | None) -> Times:
+    """What a column of strings says, in the one format that most of it is in.
+
+    ``date_format`` is a ``strptime`` format, or ``s``, ``ms``, ``us`` or ``ns`` since 1970-01-01.
+
+    Raises:
+        BarsError: no format fits, or several do.
+    """
+    texts = pc.ascii_trim_whitespace(texts)
+    name, read = _given(date_format) if date_format else _recognised(texts)
+    columns = [read(chunk) for chunk in texts.chunks]
+    wall, offset, naive, dated, valid = (
+        np.concatenate([getattr(column, field) for column in columns])
+        for field in ("wall_us", "offset_us", "naive", "dated", "valid")
+    )
+    if not valid.any() and date_format and texts.null_count < len(texts):
+        raise BarsError(f"no time reads as {date_format!r}; the first is {_sample(texts)[0]!r}")
+    return Times(texts, Stamps(wall, offset, naive, dated), valid, name)
+
+
+def _sample(texts: pa.ChunkedArray) -> list[str]:
+    filled = texts.drop_null()
+    step = max(1, len(filled) // _SAMPLE_ROWS)
+    picked: list[str] = filled.take(np.arange(0, len(filled), step)).to_pylist()
+    return picked
+
+
+def _recognised(texts: pa.ChunkedArray) -> tuple[str, Reader]:
+    sample = _sample(texts)
+    matches = {
+        pattern: sum(1 for text in sample if re.match(pattern, text, re.ASCII))
+        for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _EPOCH)
+    }
+    pattern = max(matches, key=lambda each: matches[each])
+    if not matches[pattern]:
+        shown = repr(sample[0][:_SHOWN_CHARS]) if sample else "an empty text"
+        raise BarsError(
+            f"{shown} is in no time format that is known here: say which,"
+            " as in --date-format '%d-%b-%y', or ms for milliseconds since 1970"
+        )
+    example = next(text for text in sample if re.match(pattern, text, re.ASCII))
+    if pattern == _EPOCH:
+        lengths = [len(re.sub(r"\..*|-", "", text)) for text in sample if re.match(_EPOCH, text)]
+        unit = _EPOCH_UNITS[max(set(lengths), key=lengths.count)]
+        return f"{unit} since 1970-01-01 UTC", _epoch_reader(unit, is_guess=True)
+    name = "YYYYMMDD"
+    if pattern == _YEAR_LAST:
+        first, second = _day_and_month(texts, example)
+        name = "/".join((first, second, "YYYY")).replace("/", example.lstrip("0123456789")[0])
+        pattern = pattern.replace("(?P<a>", f"(?P<{first[0].lower()}>")
+        pattern = pattern.replace("(?P<b>", f"(?P<{second[0].lower()}>")
+    elif pattern == _YEAR_FIRST:
+        name = "YYYY-MM-DD".replace("-", example[4])
+    parts = re.match(pattern, example, re.ASCII)
+    if parts and parts["h"]:
+        name += " HH:MM" + (":SS" if parts["s"] else "") + (" and zone" if parts["z"] else "")
+    if pattern == _YEAR_FIRST and _ISO.fullmatch(example):
+        return name, _read_iso
+    return name, lambda chunk: _extract(chunk, pattern)
+
+
+def _day_and_month(texts: pa.ChunkedArray, example: str) -> tuple[str, str]:
+    """Which of the first two numbers is the day, by what the whole column leaves possible."""
+    over = dict.fromkeys("ab", "")
+    for name, pattern in (("a", _FIRST_IS_DAY), ("b", _SECOND_IS_DAY)):
+        for chunk in texts.chunks:
+            found = pc.index(pc.match_substring_regex(chunk, pattern), True).as_py()
+            if found >= 0:
+                over[name] = chunk[found].as_py()
+                break
+    if over["a"] and over["b"]:
+        raise BarsError(
+            f"{over['a']!r} has the day first and {over['b']!r} the month: say which is right,"
+            " as in --date-format %m/%d/%Y"
+        )
+    if not over["a"] and not over["b"]:
+        raise BarsError(
+            f"{example!r} may have the month or the day first, and no other row tells:"
+            " say --date-format %m/%d/%Y or %d/%m/%Y"
+        )
+    return ("DD", "MM") if over["a"] else ("MM", "DD")
+
+
+def _given(date_format: str) -> tuple[str, Reader]:
+    if date_format in _PER_SECOND:
+        reader = _epoch_reader(date_format, is_guess=False)
+        return f"{date_format} since 1970-01-01 UTC", reader
+    try:
+        datetime.strptime("", date_format)
+    except ValueError as error:
+        if "directive" in str(error) or "stray" in str(error):
+            raise BarsError(f"--date-format {date_format!r}: {error}") from None
+    directives = re.findall("%(.)", date_format)
+    has_day = {"d", "j", "c", "x"} & {*directives} and {"Y", "y", "c", "x"} & {*directives}
+    if not has_day:
+        raise BarsError(f"--date-format {date_format!r} has no year, or no day")
+    if set(directives) <= {*_DIRECTIVES, "%"} and len(set(directives)) == len(directives):
+        literals = [re.escape(text) for text in re.split("%.", date_format)]
+        groups = ["%" if each == "%" else _DIRECTIVES[each] for each in directives]
+        pattern = "".join(a + b for a, b in zip(literals, [*groups, ""], strict=True))
+        return date_format, lambda chunk: _extract(chunk, f"^{pattern}$")
+    return date_format, lambda chunk: _read_distinct(chunk, date_format)
+
+
+def _read_iso(texts: Any) -> _Column:
+    """The commonest format, by Arrow's own cast; whatever that does not take goes the long way."""
+    length = pc.binary_length(texts).fill_null(0).to_numpy()
+    is_zulu = bool(pc.any(pc.ends_with(texts, "Z")).as_py())
+    # Arrow takes an hour alone, and a date with a Z.
+    date_chars, least_chars = len("2024-01-02"), len("2024-01-02T09:30") + is_zulu
+    usual = (length >= least_chars) | (length == 0) | (~np.bool_(is_zulu) & (length == date_chars))
+    if not usual.all():
+        return _extract(texts, _YEAR_FIRST)
+    try:
+        wall = texts.cast(pa.timestamp("us", "UTC" if is_zulu else None))
+    except pa.ArrowInvalid:
+        return _extract(texts, _YEAR_FIRST)
+    rows = len(texts)
+    dated = length == date_chars
+    naive = np.zeros(rows, dtype=np.bool_) if is_zulu else ~dated
+    return _Column(_int64(wall), np.zeros(rows, dtype=np.int64), naive, dated, _filled(wall))
+
+
+def _extract(texts: Any, pattern: str) -> _Column:
+    """Times by a regular expression with groups y, m, d and perhaps h, i, s, f and z."""
+    groups = pc.extract_regex(texts, pattern)
+    names = re.findall(r"\(\?P<(\w)>", pattern)
+
+    def two_digits(name: str) -> Any:
+        if name not in names:
+            return "00"
+        return pc.utf8_lpad(pc.struct_field(groups, name), 2, "0")  # an empty one too
+
+    fraction = pc.utf8_rpad(pc.struct_field(groups, "f"), 6, "0") if "f" in names else "0"
+    day = pc.binary_join_element_wise(
+        pc.struct_field(groups, "y"), two_digits("m"), two_digits("d"), "-"
+    )
+    clock = pc.binary_join_element_wise(two_digits("h"), two_digits("i"), two_digits("s"), ":")
+    wall = _moments(
+        pc.binary_join_element_wise(pc.binary_join_element_wise(day, clock, "T"), fraction, ".")
+    )
+    valid = _filled(wall)
+    rows = len(texts)
+    dated = valid.copy()
+    if "h" in names:
+        dated &= pc.equal(pc.struct_field(groups, "h"), "").fill_null(False).to_numpy(False)
+    naive = valid & ~dated
+    offset = np.zeros(rows, dtype=np.int64)
+    if "z" in names:
+        zones = pc.struct_field(groups, "z").fill_null("").dictionary_encode()
+        codes = zones.indices.to_numpy()
+        texts_of_zones = zones.dictionary.to_pylist()
+        offset = np.array([_offset_us(text) for text in texts_of_zones], dtype=np.int64)[codes]
+        naive &= np.array([not text for text in texts_of_zones])[codes]
+    return _Column(_int64(wall), offset, naive, dated, valid)
+
+
+def _offset_us(text: str) -> int:
+    digits = re.sub(r"\D", "", text).ljust(4, "0")
+    sign = -1 if "-" in text else 1
+    return sign * (int(digits[:2]) * 60 + int(digits[2:])) * 60 * SECOND_US
+
+
+def _moments(texts: Any) -> Any:
+    """Timestamps of ISO texts; null where there is no such moment, as on 30 February."""
+    try:
+        return texts.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        if len(texts) == 1:
+            return pa.nulls(1, pa.timestamp("us"))
+        half = len(texts) // 2
+        return pa.concat_arrays([_moments(texts[:half]), _moments(texts[half:])])
+
+
+def _epoch_reader(unit: str, *, is_guess: bool) -> Reader:
+    per_second = _PER_SECOND[unit]
+
+    def read(texts: Any) -> _Column:
+        groups = pc.extract_regex(texts, r"^(?P<n>-?(?:\d{1,18}|[1-8]\d{18}))(?:\.0+)?$")
+        numbers = pc.struct_field(groups, "n").cast(pa.int64())
+        valid, ticks = _filled(numbers), _int64(numbers)
+        if unit == "ns":
+            valid &= ticks % 1000 == 0
+            us = ticks // 1000
+        else:
+            factor = SECOND_US // per_second
+            valid &= (ticks >= MIN_US // factor) & (ticks <= MAX_US // factor)
+            us = np.where(valid, ticks, 0) * factor
+        if is_guess and unit != "s":
+            # One stray row of seconds among milliseconds reads as a day of early 1970.
+            valid &= (us < 0) | (us >= 10_000_000 * SECOND_US)
+        none = np.zeros(len(texts), dtype=np.bool_)
+        return _Column(us, np.zeros(len(texts), dtype=np.int64), none, none, valid)
+
+    return read
+
+
+def _read_distinct(texts: Any, date_format: str) -> _Column:
+    """Times in a format with names, 12-hour clocks or the like: each distinct text by Python."""
+    has_clock = bool(re.search("%[HIMSfXcp]", date_format))
+    encoded = texts.dictionary_encode()
+    rows: list[tuple[int, int, bool, bool, bool]] = []
+    for text in encoded.dictionary.to_pylist():
+        try:
+            moment = datetime.strptime(text, date_format)
+        except ValueError:
+            rows.append((0, 0, False, False, False))
+            continue
+        offset = (moment.utcoffset() or timedelta()) // timedelta(microseconds=1)
+        is_naive = moment.tzinfo is None and has_clock
+        wall = us_from_datetime(moment.replace(tzinfo=UTC))
+        rows.append((wall, offset, is_naive, not has_clock, True))
+    rows.append((0, 0, False, False, False))  # for null
+    codes = encoded.indices.fill_null(len(rows) - 1).to_numpy()
+    table = [np.array(column)[codes] for column in zip(*rows, strict=True)]
+    return _Column(*table)
+
+
+def _int64(column: Any) -> Micros:
+    return np.asarray(column.cast(pa.int64()).fill_null(0).to_numpy())
+
+
+def _filled(column: Any) -> Flags:
+    return np.array(column.is_valid().to_numpy(zero_copy_only=False))
+
+
+def place(times: Times, timeframe: Timeframe, tz: str | None) -> Placed:
+    """Where bars of ``timeframe`` stand: at instants, or from ``1D`` up at session dates.
+
+    ``tz`` is where the exchange is. Rows that no single instant fits are refused one by one.
+
+    Raises:
+        NaiveTimestampError: times without a zone, and no ``tz``.
+        BarsError: the whole column cannot stamp such bars.
+    """
+    rows = np.flatnonzero(times.valid)
+    stamps = Stamps(
+        times.stamps.wall_us[rows],
+        times.stamps.offset_us[rows],
+        times.stamps.naive[rows],
+        times.stamps.dated[rows],
+    )
+    us = np.full(len(times.valid), NAT, dtype=np.int64)
+    faults = {
+        row: f"time {text[:_SHOWN_CHARS]!r} does not read as {times.format}"
+        for row in np.flatnonzero(~times.valid).tolist()
+        if (text := times.texts[row].as_py())
+    }
+    if timeframe.is_session:
+        stamps = _as_sessions(stamps, timeframe, tz)
+        us[rows] = stamps.place(timeframe, tz)
+    else:
+        us[rows], reasons = _instants(stamps, timeframe, tz)
+        faults.update((int(rows[at]), reason) for at, reason in reasons.items())
+    return Placed(us, faults, _kind(stamps, tz))
+
+
+def _as_sessions(stamps: Stamps, timeframe: Timeframe, tz: str | None) -> Stamps:
+    """The stamps, with those that are dates in disguise told from the instants."""
+    naive, dated = stamps.naive, stamps.dated
+    if not (stamps.wall_us[naive] % DAY_US).any():
+        naive, dated = np.zeros_like(naive), dated | naive
+    _require_zone(naive, stamps, tz)
+    in_utc = ~naive & ~dated & (stamps.offset_us == 0)
+    at_midnight = in_utc & (stamps.wall_us % DAY_US == 0)
+    if tz is None:
+        off = in_utc & ~at_midnight
+        if 2 * off.sum() > len(off):
+            moment = _moment(stamps, int(np.argmax(off)))
+            raise BarsError(
+                f"{moment} UTC is no session date, which a {timeframe} bar is stamped with:"
+                " say where the exchange is, as in --tz America/New_York"
+            )
+    elif 10 * at_midnight.sum() > 9 * in_utc.sum():
+        # Dates with a Z behind, and perhaps the bar of today with the time it was taken at:
+        # that one must not move all the others to the evening before.
+        dated = dated | at_midnight
+    return Stamps(stamps.wall_us, stamps.offset_us, naive, dated)
+
+
+def _instants(
+    stamps: Stamps, timeframe: Timeframe, tz: str | None
+) -> tuple[Micros, dict[int, str]]:
+    us = stamps.wall_us - stamps.offset_us
+    faults = {
+        row: f"the date {_moment(stamps, row):%Y-%m-%d} alone cannot stamp a {timeframe} bar"
+        for row in np.flatnonzero(stamps.dated).tolist()
+    }
+    if len(us) and len(faults) == len(us):
+        raise BarsError(f"{faults[0]}: these are daily bars, or their times are in another column")
+    us[stamps.dated] = NAT
+    _require_zone(stamps.naive, stamps, tz)
+    if tz is not None and stamps.naive.any():
+        local = np.flatnonzero(stamps.naive)
+        us[local], unclear = utc_from_local(stamps.wall_us[local], tz)
+        for row in local[unclear].tolist():
+            us[row] = NAT
+            moment = _moment(stamps, row)
+            faults[row] = f"the clocks of {tz} {_skip_or_repeat(moment, tz)} {moment}"
+    return us, faults
+
+
+def _require_zone(naive: Flags, stamps: Stamps, tz: str | None) -> None:
+    if tz is None and naive.any():
+        raise NaiveTimestampError(
+            f"{_moment(stamps, int(np.argmax(naive)))} has no time zone: say where the exchange is,"
+            " as in --tz America/New_York, or --tz UTC"
+        )
+
+
+def _moment(stamps: Stamps, row: int) -> datetime:
+    return datetime_from_us(int(stamps.wall_us[row])).replace(tzinfo=None)
+
+
+def _skip_or_repeat(moment: datetime, tz: str) -> str:
+    rules = ZoneInfo(tz)
+    there = moment.replace(tzinfo=rules).astimezone(UTC).astimezone(rules).replace(tzinfo=None)
+    return "repeat" if there == moment else "skip"
+
+
+def _kind(stamps: Stamps, tz: str | None) -> str:
+    has_zone = ~stamps.naive & ~stamps.dated
+    kinds = {
+        "dates": stamps.dated.any(),
+        f"local times in {tz}": stamps.naive.any(),
+        "UTC instants": (has_zone & (stamps.offset_us == 0)).any(),
+        "instants with their offset": (has_zone & (stamps.offset_us != 0)).any(),
+    }
+    return " and ".join(kind for kind, there_is in kinds.items() if there_is)
+
+
+__all__ = ["NAT", "Placed", "Times", "place", "read_times"]
