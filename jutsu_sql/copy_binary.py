@@ -19,9 +19,9 @@ HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
 # PostgreSQL counts from 2000-01-01.
 PG_EPOCH_US = 10_957 * DAY_US
-# Rows that a block should have: about half a megabyte, so that a write's fixed cost vanishes and
-# the block stays in the second-level cache.
-BLOCK_ROWS = 8_192
+# About half a megabyte of bars: a write's fixed cost vanishes, and the rows stay in the
+# second-level cache.
+_ROWS_A_WRITE = 8_192
 # ndim, flags, element type, dimension, lower bound: five int32.
 _ARRAY_HEADER_BYTES = 20
 
@@ -57,17 +57,20 @@ def encode(blocks: Iterable[Sequence[npt.NDArray[Any]]]) -> Iterator[bytes]:
     Raises:
         TypeError: a column's type has no fixed width on the wire.
     """
-    layout: Any = np.empty(0)
+    layout: Any = None
     yield HEADER
     for columns in blocks:
+        if layout is None:
+            layout = np.tile(_row_layout(columns), _ROWS_A_WRITE)
         rows = len(columns[0])
-        if rows > len(layout):
-            layout = np.tile(_row_layout(columns), rows)
-        part = layout[:rows]
-        for position, column in enumerate(columns):
-            is_instant = column.dtype.kind == "M"
-            part[f"value{position}"] = column.view(np.int64) - PG_EPOCH_US if is_instant else column
-        yield part.tobytes()
+        for start in range(0, rows, _ROWS_A_WRITE):
+            part = layout[: min(_ROWS_A_WRITE, rows - start)]
+            for position, column in enumerate(columns):
+                values = column[start : start + len(part)]
+                if values.dtype.kind == "M":
+                    values = values.view(np.int64) - PG_EPOCH_US
+                part[f"value{position}"] = values
+            yield part.tobytes()
     yield TRAILER
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -63,8 +62,6 @@ class Query:
     # The text around the parameters, always one piece more than there are occurrences of them.
     _pieces: tuple[str, ...] = field(repr=False)
     _occurrences: tuple[str, ...] = field(repr=False)
-    # How much text lies before and behind the one group of VALUES that holds every parameter.
-    _around_group: tuple[int, int] | None = field(repr=False)
 
     def render(self, style: str) -> tuple[str, tuple[str, ...]]:
         """The text with placeholders, and the parameter name of each value to bind, in order.
@@ -83,23 +80,6 @@ class Query:
         first, *rest = self._pieces
         pairs = zip(self._occurrences, rest, strict=True)
         return first + "".join(marks[name] + piece for name, piece in pairs), bound
-
-    def render_rows(self, count: int) -> str:
-        """``INSERT ... VALUES (?, ?)`` with its one group ``count`` times; what follows it stays.
-
-        Raises ``QueryError`` unless one group of values holds every parameter.
-        """
-        if count < 1:
-            raise ValueError(f"count is at least 1, not {count}")
-        if self._around_group is None:
-            raise QueryError(
-                f"{self.name} has no single group of VALUES that holds every parameter",
-                query_name=self.name,
-            )
-        before, behind = self._around_group
-        text, _ = self.render("qmark")
-        end = len(text) - behind
-        return text[:end] + f", {text[before:end]}" * (count - 1) + text[end:]
 
     def explain_params(self, given: Iterable[str]) -> QueryParameterError:
         """The error for a call with the wrong names: what is missing, unknown, and was meant."""
@@ -585,7 +565,6 @@ def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
         statements=texts,
         _pieces=pieces,
         _occurrences=occurrences,
-        _around_group=_find_group(source.text, statements[0], hits),
     )
 
 
@@ -650,26 +629,6 @@ def _cut(text: str, statements: list[_Statement], hits: list[_Hit]) -> tuple[str
     pieces[-1] += text[position : tokens[-1].end]
     pieces[0] = pieces[0].lstrip()
     return tuple(pieces)
-
-
-def _find_group(text: str, statement: _Statement, hits: list[_Hit]) -> tuple[int, int] | None:
-    """How much lies before and behind the one group of VALUES, if that holds every parameter."""
-    tokens, depth, opened, closed = statement.tokens, 0, 0, 0
-    for before, token in pairwise(tokens):
-        if closed and before.end == closed and token.text == ",":
-            return None
-        if token.text == "(":
-            depth += 1
-            if depth == 1 and before.text.upper() == "VALUES":
-                opened = token.start
-        elif token.text == ")":
-            depth -= 1
-            if depth == 0 and opened and not closed:
-                closed = token.end
-    inserts = not {"INSERT", "REPLACE"}.isdisjoint(statement.words)
-    if not inserts or not closed or not all(opened < hit.start < closed for hit in hits):
-        return None
-    return len(text[statement.start : opened].lstrip()), tokens[-1].end - closed
 
 
 def _suggest(name: str, names: Iterable[str]) -> str:

@@ -221,43 +221,6 @@ def test_render_knows_two_styles(parse: Callable[..., Query]) -> None:
         parse("SELECT :a").render("pyformat")
 
 
-def test_rows_repeat_the_group_and_keep_what_follows(parse: Callable[..., Query]) -> None:
-    query = parse(
-        "INSERT INTO t (a, b) VALUES (:a, max(:b, 1))\n"
-        "ON CONFLICT (a) DO UPDATE SET (a, b) = (1, 2)\n;",
-        "sqlite",
-        "exec",
-    )
-    assert query.render_rows(1) == query.render("qmark")[0]
-    assert query.render_rows(3) == (
-        "INSERT INTO t (a, b) VALUES (?, max(?, 1)), (?, max(?, 1)), (?, max(?, 1))\n"
-        "ON CONFLICT (a) DO UPDATE SET (a, b) = (1, 2)"
-    )
-    database = sqlite3.connect(":memory:")
-    database.execute("CREATE TABLE t (a PRIMARY KEY, b)")
-    database.execute(query.render_rows(2), (1, 0, 2, 5))
-    assert database.execute("SELECT * FROM t").fetchall() == [(1, 1), (2, 5)]
-    with pytest.raises(ValueError, match="at least 1"):
-        query.render_rows(0)
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "INSERT INTO t VALUES (:a), (:b)",
-        "INSERT INTO t VALUES (:a), (1)",
-        "INSERT INTO t VALUES (:a) ON CONFLICT DO UPDATE SET a = :b",
-        "INSERT INTO t SELECT * FROM (VALUES (:a))",
-        "INSERT INTO t SELECT :a",
-        "VALUES (:a)",
-        "UPDATE t SET a = :a",
-    ],
-)
-def test_rows_need_one_group_with_every_parameter(parse: Callable[..., Query], sql: str) -> None:
-    with pytest.raises(QueryError, match="x has no single group of VALUES"):
-        parse(sql, "sqlite", "exec").render_rows(2)
-
-
 def test_wrong_parameters_are_explained(parse: Callable[..., Query]) -> None:
     error = parse("SELECT :series_id, :n").explain_params(["seriesid", "n"])
     assert isinstance(error, QueryParameterError)
@@ -483,7 +446,6 @@ def test_blocks_of_aiosql(load: Write) -> None:
     }
     assert queries["users.get_user"].summary == "One user. plans: none"
     assert queries["users.setup"].statements == ("create table a (b)", "create table c (d)")
-    assert queries["users.add_users"].render_rows(2).endswith("values (?, ?), (?, ?)")
 
 
 SQLC_POSTGRESQL = """-- name: GetAuthor :one

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from jutsu_sql import errors
+from jutsu_sql import errors, sqlite_image
 from jutsu_sql.config import Config
 from jutsu_sql.dialects.base import (
     Block,
@@ -32,14 +33,13 @@ from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.interchange import doubles
 from jutsu_sql.queries import Kind, Queries, Query
 
-# One row a statement costs 2.1 to 2.3 times the engine's own INSERT ... SELECT, 10 rows 1.4,
-# 50 to 100 rows 1.3 to 1.4; 64 divides the usual block.
-_ROWS_PER_STATEMENT = 64
 # Tuples of this many rows are turned into columns while they are still in the cache: 1.1 us a
 # bar, against 1.8 with 4,096 rows and 2.7 with all at once.
 _FETCH_ROWS = 1_024
 # Versions that can lose a commit or corrupt the file when the log is reset (sqlite.org/wal.html).
 _WAL_RESET_FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
+# What a bulk query reads from.
+_BLOCK_TABLE = re.compile(r"\bFROM\s+block\.(\w+)", re.IGNORECASE)
 
 _PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType))
 _ERRORS: dict[int, type[errors.DatabaseError]] = {
@@ -131,6 +131,7 @@ class SqliteDialect:
         self._turn = _WriteTurn(self._timeout_s)
         self._memory_lock = threading.RLock()
         self._memory_depth = 0
+        self._block_templates: dict[str, tuple[bytes, list[str]]] = {}
         self._places = threading.BoundedSemaphore(config.pool_size + config.max_overflow)
         if not self._is_memory:
             self._require_file(create=create)
@@ -271,19 +272,36 @@ class SqliteDialect:
         return [value(raw, params) for params in calls]
 
     def bulk_load(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> int:
-        many, single = query.render_rows(_ROWS_PER_STATEMENT), query.render_rows(1)
+        text = query.statements[0]
+        source = _BLOCK_TABLE.search(text)
+        if source is None:
+            raise errors.QueryError(
+                f"{query.name} does not select from a table of block", query_name=query.name
+            )
+        template, names = self._block_template(source[1])
         rows = 0
         try:
             for block in blocks:
-                values, width = _flatten(ordered_columns(query, query.params, block))
-                size = width * _ROWS_PER_STATEMENT
-                even = len(values) // size * size
-                raw.executemany(many, zip(*[iter(values[:even])] * size, strict=True))
-                raw.executemany(single, zip(*[iter(values[even:])] * width, strict=True))
-                rows += len(values) // width
+                columns = ordered_columns(query, names, block)
+                raw.deserialize(sqlite_image.encode(template, columns), name="block")
+                rows += raw.execute(text).rowcount
+            raw.deserialize(template, name="block")
         except sqlite3.Error as error:
             raise translate(error, query.name) from error
         return rows
+
+    def _block_template(self, table: str) -> tuple[bytes, list[str]]:
+        """The image of an empty block, and its columns in order."""
+        if table not in self._block_templates:
+            self._block_templates[table] = self._make_block_template(table)
+        return self._block_templates[table]
+
+    def _make_block_template(self, table: str) -> tuple[bytes, list[str]]:
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as scratch:
+            for statement in self._queries[f"block.{table}"].statements:
+                scratch.execute(statement)
+            names = [row[1] for row in scratch.execute(self._text("block.columns"), (table,))]
+            return scratch.serialize(), names
 
     def migration_backend(self) -> AbstractContextManager[Any]:
         from jutsu_sql.dialects.sqlite_yoyo import SqliteBackend, memory_backend
@@ -484,13 +502,3 @@ _BY_KIND: Mapping[Kind, Callable[[Query], Statement]] = {
     Kind.COLUMNS: _compile_columns,
     Kind.SCRIPT: _compile_script,
 }
-
-
-def _flatten(columns: Sequence[Column]) -> tuple[list[Any], int]:
-    """Row after row in one list, filled column by column at C speed."""
-    width = len(columns)
-    values: list[Any] = [None] * (len(columns[0]) * width)
-    for position, column in enumerate(columns):
-        native = column.view(np.int64) if column.dtype.kind == "M" else column
-        values[position::width] = native.tolist()
-    return values, width

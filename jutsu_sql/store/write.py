@@ -17,8 +17,8 @@ from jutsu_sql.instants import datetime_from_us
 from jutsu_sql.store.loads import Load, recorded_load, resolve_series
 
 _log = logging.getLogger("jutsu_sql")
-# A multiple of what both engines like best; see copy_binary and the SQLite dialect.
-_BLOCK_ROWS = 8_192
+# Large enough for SQLite's images and small enough to bound memory; binary COPY cuts it further.
+_BLOCK_ROWS = 65_536
 _SHOWN_REJECTIONS = 5
 
 

@@ -1,6 +1,6 @@
 -- What every new connection is set to. trusted_schema and cell_size_check keep a database that
--- somebody else made from running or hiding anything; a write-ahead log lets readers read while
--- one writer writes.
+-- somebody else made from running or hiding anything. The schema "block" takes the images of bulk
+-- loads.
 -- kind: script
 PRAGMA foreign_keys = ON;
 PRAGMA trusted_schema = OFF;
@@ -8,3 +8,4 @@ PRAGMA cell_size_check = ON;
 PRAGMA synchronous = NORMAL;
 PRAGMA mmap_size = 1073741824;
 PRAGMA cache_size = -65536;
+ATTACH ':memory:' AS block;

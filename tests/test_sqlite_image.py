@@ -1,0 +1,86 @@
+"""Images of databases against the engine itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from jutsu_sql import sqlite_image
+
+Columns = list[np.ndarray[Any, Any]]
+TYPES = ["?", "i1", "i2", "i4", "i8", "f4", "f8", "M8[us]"]
+
+
+def template(width: int, page_bytes: int) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as scratch:
+        scratch.execute(f"PRAGMA page_size = {page_bytes}")
+        scratch.execute(f"CREATE TABLE t ({', '.join(f'c{i}' for i in range(width))})")
+        return scratch.serialize()
+
+
+@contextmanager
+def opened(image: bytes) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(image)
+        yield connection
+
+
+def native(column: np.ndarray[Any, Any]) -> list[Any]:
+    values = column.view(np.int64) if column.dtype.kind == "M" else column
+    return [None if np.isnan(value) else value for value in values.tolist()]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Columns:
+    kinds = draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=30))
+    rows = draw(st.integers(1, 400))
+    seed = draw(st.integers(0, 2**32 - 1))
+    # Few drawn values, spread over many rows: what matters is widths, pages and edges.
+    columns = [draw(hnp.arrays(kind, min(rows, 20))) for kind in kinds]
+    picks = np.random.default_rng(seed).integers(0, min(rows, 20), rows)
+    return [column[picks] for column in columns]
+
+
+@settings(max_examples=60, deadline=None)
+@given(columns=tables(), page_bytes=st.sampled_from([512, 4096, 32768]))
+def test_the_engine_finds_a_sound_database_with_every_value(
+    columns: Columns, page_bytes: int
+) -> None:
+    try:
+        image = sqlite_image.encode(template(len(columns), page_bytes), columns)
+    except ValueError:
+        assert page_bytes == 512  # the root page is full
+        return
+    with opened(image) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        rows = connection.execute("SELECT * FROM t").fetchall()
+    expected = [native(column) for column in columns]
+    assert [list(column) for column in zip(*rows, strict=True)] == expected
+
+
+@pytest.mark.parametrize("rows", [1, 439, 440, 441, 880, 881, 65_536, 70_001])
+def test_every_row_count_around_a_page(rows: int) -> None:
+    columns = [np.arange(rows, dtype=np.int32), np.arange(rows) * 0.5, *[np.ones(rows)] * 6]
+    with opened(sqlite_image.encode(template(8, 32768), columns)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        found = connection.execute("SELECT count(*), sum(c0), sum(c1), min(c0), max(c0) FROM t")
+        total = rows * (rows - 1) // 2
+        assert found.fetchone() == (rows, total, total / 2, 0, rows - 1)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    empty = template(1, 512)
+    with pytest.raises(TypeError, match="column 0: object has no fixed width"):
+        sqlite_image.encode(empty, [np.array(["x"], dtype=object)])
+    with pytest.raises(ValueError, match="pages are more than an image holds"):
+        sqlite_image.encode(empty, [np.arange(10_000)])
+    with pytest.raises(ValueError, match="200 columns are more"):
+        sqlite_image.encode(empty, [np.arange(1)] * 200)
