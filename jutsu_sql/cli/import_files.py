@@ -33,7 +33,8 @@ _SHOWN_LINES = 20
 _SHOWN_CHARS = 100
 _FIRST_BARS = 3
 # A file of this name can only be meant for one symbol: AAPL.csv, BRK-B.csv.gz, 000001.SZ.csv.
-_SYMBOL_NAME = re.compile(r"(\^?[A-Z0-9]+(?:[.=-][A-Z0-9]+)*)(?:\.csv|\.txt)?(?:\.gz)?")
+_SYMBOL = re.compile(r"\^?[A-Z0-9]+(?:[.=-][A-Z0-9]+)*")
+_SUFFIX = re.compile(r"(?:\.(?:csv|tsv|txt))?(?:\.gz)?$", re.IGNORECASE)
 
 Progress = Callable[[int, int], None]
 
@@ -171,10 +172,10 @@ def _import_one(
 
 
 def _symbol_of(path: Path) -> str:
-    match = _SYMBOL_NAME.fullmatch(path.name)
-    if match is None:
+    name = _SUFFIX.sub("", path.name, count=1)
+    if not _SYMBOL.fullmatch(name):
         raise SourceError("the file's name is no symbol: say --symbol", path=str(path))
-    return match[1]
+    return name
 
 
 @contextmanager

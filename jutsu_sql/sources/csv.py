@@ -48,6 +48,7 @@ FIELDS = ("time", "date", *VALUES)
 _NUMBER = r"(?i)^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)$"
 _EXACT_DIGITS = 15
 _SHOWN_CHARS = 40
+_MAX_HEADER_CHARS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +379,10 @@ def _read_header(
 ) -> _Header:
     line = block.first_line + index
     text = block.line(index)
+    if len(text) > _MAX_HEADER_CHARS:
+        raise source.error(
+            "the header is longer than 64 KiB: this is no CSV file of bars", line=line
+        )
     delimiter = max(_DELIMITERS, key=lambda each: len(_cells(text, each)))
     names = tuple(_cells(text, delimiter))
     try:
@@ -418,7 +423,7 @@ def _find_columns(names: Sequence[str], column_map: Mapping[str, str]) -> dict[s
             columns[name] = found[0]
     if "stamp" in columns:
         others = [columns[name] for name in ("date", "time") if name in columns]
-        if others and not has_time:
+        if others:
             raise _ambiguous("time", [names[at] for at in (columns["stamp"], *others)])
         columns["time"] = columns.pop("stamp")
     missing = [name for name in PRICES if name not in columns]

@@ -29,7 +29,7 @@ from jutsu_sql.instants import (
     us_from_datetime,
     utc_from_local,
 )
-from jutsu_sql.interchange import Stamps
+from jutsu_sql.interchange import Stamps, stamps_of_instants
 from jutsu_sql.timeframe import Timeframe
 
 NAT = np.iinfo(np.int64).min
@@ -45,11 +45,10 @@ _YEAR_FIRST = rf"^(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}}){_REST
 _YEAR_LAST = rf"^(?P<a>\d{{1,2}})[-/.](?P<b>\d{{1,2}})[-/.](?P<y>\d{{4}}){_REST}"
 _FIRST_IS_DAY = r"^(?:1[3-9]|[23]\d)[-/.]\d{1,2}[-/.]\d{4}"
 _SECOND_IS_DAY = r"^\d{1,2}[-/.](?:1[3-9]|[23]\d)[-/.]\d{4}"
-_COMPACT = (
-    r"^(?P<y>(?:19|20)\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
-    rf"(?:[ T]*{_CLOCK} ?{_ZONE}?)?$"
-)
-# Twelve digits are left out: 202401311430 is a date to one program and milliseconds to another.
+_DAY = r"^(?P<y>(?:19|20)\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
+_COMPACT = _DAY + _REST
+_COMPACT_CLOCK = _DAY + r"(?P<h>[01]\d|2[0-3])(?P<i>[0-5]\d)(?P<s>[0-5]\d)?$"
+# Twelve digits are left out: they would be dates of 1973 to 2001, and most are _COMPACT_CLOCK's.
 _EPOCH = r"^-?(?:\d{9,10}|\d{13}|\d{16}|\d{19})(?:\.0+)?$"
 _EPOCH_UNITS = {9: "s", 10: "s", 13: "ms", 16: "us", 19: "ns"}
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -67,7 +66,8 @@ _DIRECTIVES = {
     "z": r"(?P<z>Z|[+-]\d{2}:?\d{2})",
 }
 
-Reader = Callable[[Any], "_Column"]
+# Stamps of a chunk of texts, and which of them are valid.
+Reader = Callable[[Any], tuple[Stamps, Flags]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +89,6 @@ class Placed:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """Times without their zone, microseconds east of UTC (0 if unknown), and what each one is."""
-
-    wall_us: Micros
-    offset_us: Micros
-    naive: Flags
-    dated: Flags
-    valid: Flags
-
-
 def read_times(texts: pa.ChunkedArray, date_format: str | None) -> Times:
     """What a column of strings says, in the one format that most of it is in.
 
@@ -109,15 +98,17 @@ def read_times(texts: pa.ChunkedArray, date_format: str | None) -> Times:
         BarsError: no format fits, or several do.
     """
     texts = pc.ascii_trim_whitespace(texts)
+    if texts.null_count == len(texts):
+        none = np.zeros(len(texts), dtype=np.bool_)
+        return Times(texts, stamps_of_instants(none.astype(np.int64)), none, "nothing")
     name, read = _given(date_format) if date_format else _recognised(texts)
-    columns = [read(chunk) for chunk in texts.chunks]
-    wall, offset, naive, dated, valid = (
-        np.concatenate([getattr(column, field) for column in columns])
-        for field in ("wall_us", "offset_us", "naive", "dated", "valid")
-    )
-    if not valid.any() and date_format and texts.null_count < len(texts):
+    stamps, valid = zip(*map(read, texts.chunks), strict=True)
+    is_valid = np.concatenate(valid)
+    if date_format and not is_valid.any():
         raise BarsError(f"no time reads as {date_format!r}; the first is {_sample(texts)[0]!r}")
-    return Times(texts, Stamps(wall, offset, naive, dated), valid, name)
+    fields = ("wall_us", "offset_us", "naive", "dated")
+    columns = (np.concatenate([getattr(each, field) for each in stamps]) for field in fields)
+    return Times(texts, Stamps(*columns), is_valid, name)
 
 
 def _sample(texts: pa.ChunkedArray) -> list[str]:
@@ -131,13 +122,14 @@ def _recognised(texts: pa.ChunkedArray) -> tuple[str, Reader]:
     sample = _sample(texts)
     matches = {
         pattern: sum(1 for text in sample if re.match(pattern, text, re.ASCII))
-        for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _EPOCH)
+        for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _COMPACT_CLOCK, _EPOCH)
     }
     pattern = max(matches, key=lambda each: matches[each])
-    if not matches[pattern]:
-        shown = repr(sample[0][:_SHOWN_CHARS]) if sample else "an empty text"
+    # A pattern that fits a few of many digits fits them by chance.
+    if 2 * matches[pattern] < len(sample):
+        misfit = next(text for text in sample if not re.match(pattern, text, re.ASCII))
         raise BarsError(
-            f"{shown} is in no time format that is known here: say which,"
+            f"{misfit[:_SHOWN_CHARS]!r} is in no time format that is known here: say which,"
             " as in --date-format '%d-%b-%y', or ms for milliseconds since 1970"
         )
     example = next(text for text in sample if re.match(pattern, text, re.ASCII))
@@ -155,7 +147,8 @@ def _recognised(texts: pa.ChunkedArray) -> tuple[str, Reader]:
         name = "YYYY-MM-DD".replace("-", example[4])
     parts = re.match(pattern, example, re.ASCII)
     if parts and parts["h"]:
-        name += " HH:MM" + (":SS" if parts["s"] else "") + (" and zone" if parts["z"] else "")
+        zone = parts.groupdict().get("z")
+        name += " HH:MM" + (":SS" if parts["s"] else "") + (" and zone" if zone else "")
     if pattern == _YEAR_FIRST and _ISO.fullmatch(example):
         return name, _read_iso
     return name, lambda chunk: _extract(chunk, pattern)
@@ -204,7 +197,7 @@ def _given(date_format: str) -> tuple[str, Reader]:
     return date_format, lambda chunk: _read_distinct(chunk, date_format)
 
 
-def _read_iso(texts: Any) -> _Column:
+def _read_iso(texts: Any) -> tuple[Stamps, Flags]:
     """The commonest format, by Arrow's own cast; whatever that does not take goes the long way."""
     length = pc.binary_length(texts).fill_null(0).to_numpy()
     is_zulu = bool(pc.any(pc.ends_with(texts, "Z")).as_py())
@@ -220,10 +213,11 @@ def _read_iso(texts: Any) -> _Column:
     rows = len(texts)
     dated = length == date_chars
     naive = np.zeros(rows, dtype=np.bool_) if is_zulu else ~dated
-    return _Column(_int64(wall), np.zeros(rows, dtype=np.int64), naive, dated, _filled(wall))
+    none = np.zeros(rows, dtype=np.int64)
+    return Stamps(_int64(wall), none, naive, dated), _filled(wall)
 
 
-def _extract(texts: Any, pattern: str) -> _Column:
+def _extract(texts: Any, pattern: str) -> tuple[Stamps, Flags]:
     """Times by a regular expression with groups y, m, d and perhaps h, i, s, f and z."""
     groups = pc.extract_regex(texts, pattern)
     names = re.findall(r"\(\?P<(\w)>", pattern)
@@ -254,7 +248,7 @@ def _extract(texts: Any, pattern: str) -> _Column:
         texts_of_zones = zones.dictionary.to_pylist()
         offset = np.array([_offset_us(text) for text in texts_of_zones], dtype=np.int64)[codes]
         naive &= np.array([not text for text in texts_of_zones])[codes]
-    return _Column(_int64(wall), offset, naive, dated, valid)
+    return Stamps(_int64(wall), offset, naive, dated), valid
 
 
 def _offset_us(text: str) -> int:
@@ -277,7 +271,7 @@ def _moments(texts: Any) -> Any:
 def _epoch_reader(unit: str, *, is_guess: bool) -> Reader:
     per_second = _PER_SECOND[unit]
 
-    def read(texts: Any) -> _Column:
+    def read(texts: Any) -> tuple[Stamps, Flags]:
         groups = pc.extract_regex(texts, r"^(?P<n>-?(?:\d{1,18}|[1-8]\d{18}))(?:\.0+)?$")
         numbers = pc.struct_field(groups, "n").cast(pa.int64())
         valid, ticks = _filled(numbers), _int64(numbers)
@@ -291,13 +285,12 @@ def _epoch_reader(unit: str, *, is_guess: bool) -> Reader:
         if is_guess and unit != "s":
             # One stray row of seconds among milliseconds reads as a day of early 1970.
             valid &= (us < 0) | (us >= 10_000_000 * SECOND_US)
-        none = np.zeros(len(texts), dtype=np.bool_)
-        return _Column(us, np.zeros(len(texts), dtype=np.int64), none, none, valid)
+        return stamps_of_instants(us), valid
 
     return read
 
 
-def _read_distinct(texts: Any, date_format: str) -> _Column:
+def _read_distinct(texts: Any, date_format: str) -> tuple[Stamps, Flags]:
     """Times in a format with names, 12-hour clocks or the like: each distinct text by Python."""
     has_clock = bool(re.search("%[HIMSfXcp]", date_format))
     encoded = texts.dictionary_encode()
@@ -315,7 +308,7 @@ def _read_distinct(texts: Any, date_format: str) -> _Column:
     rows.append((0, 0, False, False, False))  # for null
     codes = encoded.indices.fill_null(len(rows) - 1).to_numpy()
     table = [np.array(column)[codes] for column in zip(*rows, strict=True)]
-    return _Column(*table)
+    return Stamps(*table[:4]), table[4]
 
 
 def _int64(column: Any) -> Micros:
