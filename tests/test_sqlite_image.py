@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -27,9 +28,12 @@ def template(width: int, page_bytes: int) -> bytes:
 
 
 @contextmanager
-def opened(image: bytes) -> Iterator[sqlite3.Connection]:
+def written(empty: bytes, blocks: list[Columns]) -> Iterator[sqlite3.Connection]:
+    file = io.BytesIO()
+    assert sqlite_image.write(file, empty, blocks) == sum(len(block[0]) for block in blocks)
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.deserialize(image)
+        connection.deserialize(file.getvalue())
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         yield connection
 
 
@@ -50,37 +54,45 @@ def tables(draw: st.DrawFn) -> Columns:
 
 
 @settings(max_examples=60, deadline=None)
-@given(columns=tables(), page_bytes=st.sampled_from([512, 4096, 32768]))
+@given(
+    columns=tables(),
+    page_bytes=st.sampled_from([512, 4096, 32768]),
+    block_rows=st.sampled_from([1, 7, 100, 1000]),
+)
 def test_the_engine_finds_a_sound_database_with_every_value(
-    columns: Columns, page_bytes: int
+    columns: Columns, page_bytes: int, block_rows: int
 ) -> None:
-    try:
-        image = sqlite_image.encode(template(len(columns), page_bytes), columns)
-    except ValueError:
-        assert page_bytes == 512  # the root page is full
-        return
-    with opened(image) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    starts = range(0, len(columns[0]), block_rows)
+    blocks = [[column[start : start + block_rows] for column in columns] for start in starts]
+    with written(template(len(columns), page_bytes), blocks) as connection:
         rows = connection.execute("SELECT * FROM t").fetchall()
     expected = [native(column) for column in columns]
     assert [list(column) for column in zip(*rows, strict=True)] == expected
 
 
-@pytest.mark.parametrize("rows", [1, 439, 440, 441, 880, 881, 65_536, 70_001])
-def test_every_row_count_around_a_page(rows: int) -> None:
+@pytest.mark.parametrize("page_bytes", [512, 32768])
+@pytest.mark.parametrize("rows", [1, 6, 7, 439, 440, 441, 880, 881, 65_536, 150_001])
+def test_every_depth_of_tree_and_edge_of_page(rows: int, page_bytes: int) -> None:
     columns = [np.arange(rows, dtype=np.int32), np.arange(rows) * 0.5, *[np.ones(rows)] * 6]
-    with opened(sqlite_image.encode(template(8, 32768), columns)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    with written(template(8, page_bytes), [columns]) as connection:
         found = connection.execute("SELECT count(*), sum(c0), sum(c1), min(c0), max(c0) FROM t")
         total = rows * (rows - 1) // 2
         assert found.fetchone() == (rows, total, total / 2, 0, rows - 1)
 
 
-def test_what_does_not_fit_is_refused() -> None:
-    empty = template(1, 512)
+def test_no_rows() -> None:
+    with written(template(1, 512), []) as connection:
+        assert connection.execute("SELECT * FROM t").fetchall() == []
+
+
+def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(columns: Columns) -> None:
+        sqlite_image.write(io.BytesIO(), template(len(columns), 512), [columns])
+
     with pytest.raises(TypeError, match="column 0: object has no fixed width"):
-        sqlite_image.encode(empty, [np.array(["x"], dtype=object)])
-    with pytest.raises(ValueError, match="pages are more than an image holds"):
-        sqlite_image.encode(empty, [np.arange(10_000)])
+        write([np.array(["x"], dtype=object)])
     with pytest.raises(ValueError, match="200 columns are more"):
-        sqlite_image.encode(empty, [np.arange(1)] * 200)
+        write([np.arange(1)] * 200)
+    monkeypatch.setattr(sqlite_image, "_END_ROWID", sqlite_image._FIRST_ROWID + 100)
+    with pytest.raises(ValueError, match="more than 100 rows"):
+        write([np.arange(101)])

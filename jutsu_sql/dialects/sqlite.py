@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -39,7 +40,7 @@ _FETCH_ROWS = 1_024
 # Versions that can lose a commit or corrupt the file when the log is reset (sqlite.org/wal.html).
 _WAL_RESET_FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 # What a bulk query reads from.
-_BLOCK_TABLE = re.compile(r"\bFROM\s+block\.(\w+)", re.IGNORECASE)
+_BATCH_TABLE = re.compile(r"\bFROM\s+(batch)\.(\w+)", re.IGNORECASE)
 
 _PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType))
 _ERRORS: dict[int, type[errors.DatabaseError]] = {
@@ -82,9 +83,10 @@ def translate(error: sqlite3.Error, query_name: str | None = None) -> errors.Dat
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that knows whose turn it is to write."""
+    """A connection that knows whose turn it is to write, and which batches it has attached."""
 
     turn: _WriteTurn
+    batches: dict[str, Path]
 
 
 class _WriteTurn:
@@ -131,7 +133,7 @@ class SqliteDialect:
         self._turn = _WriteTurn(self._timeout_s)
         self._memory_lock = threading.RLock()
         self._memory_depth = 0
-        self._block_templates: dict[str, tuple[bytes, list[str]]] = {}
+        self._batch_templates: dict[str, tuple[bytes, list[str]]] = {}
         self._places = threading.BoundedSemaphore(config.pool_size + config.max_overflow)
         if not self._is_memory:
             self._require_file(create=create)
@@ -161,14 +163,14 @@ class SqliteDialect:
         try:
             raw = sqlite3.connect(
                 where,
-                uri=not self._is_memory,
+                uri=True,
                 timeout=self._timeout_s,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
                 factory=_Connection,
             )
-            raw.turn = self._turn
+            raw.turn, raw.batches = self._turn, {}
             for statement in self._queries["connection.open"].statements:
                 raw.execute(statement)
             (mode,) = raw.execute(self._text("connection.journal_mode")).fetchone()
@@ -233,14 +235,14 @@ class SqliteDialect:
             self._run(raw, "transaction.begin")
             try:
                 yield
-            except BaseException:
-                raw.rollback()
-                raise
-            try:
                 raw.commit()
-            except sqlite3.Error as error:
+            except BaseException as error:
                 raw.rollback()
-                raise translate(error) from error
+                if isinstance(error, sqlite3.Error):
+                    raise translate(error) from error
+                raise
+            finally:
+                self._detach_batches(raw)
 
     @contextmanager
     def _ended(self, raw: _Connection, begin: str, end: str) -> Iterator[None]:
@@ -272,35 +274,66 @@ class SqliteDialect:
         return [value(raw, params) for params in calls]
 
     def bulk_load(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> int:
+        if not raw.in_transaction:
+            with self.transaction(raw):
+                return self.bulk_load(raw, query, blocks)
         text = query.statements[0]
-        source = _BLOCK_TABLE.search(text)
+        source = _BATCH_TABLE.search(text)
         if source is None:
             raise errors.QueryError(
-                f"{query.name} does not select from a table of block", query_name=query.name
+                f"{query.name} does not select from a table of batch", query_name=query.name
             )
-        template, names = self._block_template(source[1])
-        rows = 0
+        template, names = self._batch_template(source[2])
+        columns = (ordered_columns(query, names, block) for block in blocks)
+        schema = f"{source[1]}{len(raw.batches)}"
         try:
-            for block in blocks:
-                columns = ordered_columns(query, names, block)
-                raw.deserialize(sqlite_image.encode(template, columns), name="block")
-                rows += raw.execute(text).rowcount
-            raw.deserialize(template, name="block")
+            self._attach_batch(raw, schema, template, columns)
+            # Nothing can be detached before the transaction ends, so each batch has its own name.
+            return raw.execute(text[: source.start(1)] + schema + text[source.end(1) :]).rowcount
         except sqlite3.Error as error:
             raise translate(error, query.name) from error
-        return rows
+        except OSError as error:
+            raise errors.DatabaseFullError(
+                f"cannot write the batch to {tempfile.gettempdir()}: {error.strerror}",
+                query_name=query.name,
+            ) from error
 
-    def _block_template(self, table: str) -> tuple[bytes, list[str]]:
-        """The image of an empty block, and its columns in order."""
-        if table not in self._block_templates:
-            self._block_templates[table] = self._make_block_template(table)
-        return self._block_templates[table]
+    def _attach_batch(
+        self,
+        raw: _Connection,
+        schema: str,
+        template: bytes,
+        blocks: Iterable[Sequence[Column]],
+    ) -> None:
+        with tempfile.NamedTemporaryFile(prefix="jutsu_sql-", suffix=".db", delete=False) as file:
+            path = Path(file.name)
+            try:
+                sqlite_image.write(file, template, blocks)
+                file.flush()
+                # Nobody else knows the file, so that nothing in it needs a lock.
+                raw.execute(self._text("batch.attach"), (f"{path.as_uri()}?immutable=1", schema))
+            except BaseException:
+                path.unlink()
+                raise
+            raw.batches[schema] = path
 
-    def _make_block_template(self, table: str) -> tuple[bytes, list[str]]:
+    def _detach_batches(self, raw: _Connection) -> None:
+        while raw.batches:
+            schema, path = raw.batches.popitem()
+            raw.execute(self._text("batch.detach"), (schema,))
+            path.unlink()
+
+    def _batch_template(self, table: str) -> tuple[bytes, list[str]]:
+        """The file of an empty batch, and its columns in order."""
+        if table not in self._batch_templates:
+            self._batch_templates[table] = self._make_batch_template(table)
+        return self._batch_templates[table]
+
+    def _make_batch_template(self, table: str) -> tuple[bytes, list[str]]:
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as scratch:
-            for statement in self._queries[f"block.{table}"].statements:
+            for statement in self._queries[f"batch.{table}"].statements:
                 scratch.execute(statement)
-            names = [row[1] for row in scratch.execute(self._text("block.columns"), (table,))]
+            names = [row[1] for row in scratch.execute(self._text("batch.columns"), (table,))]
             return scratch.serialize(), names
 
     def migration_backend(self) -> AbstractContextManager[Any]:

@@ -1,4 +1,4 @@
--- Bars in bulk, from the image of a block.
+-- Bars in bulk, from the file of a batch.
 -- kind: exec
 INSERT INTO bars (series_id, load_id, ts, open, high, low, close, volume)
-SELECT series_id, load_id, ts, open, high, low, close, volume FROM block.bar_rows
+SELECT series_id, load_id, ts, open, high, low, close, volume FROM batch.bar_rows

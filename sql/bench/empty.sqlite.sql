@@ -1,4 +1,6 @@
--- Empty the table, and take the log back to nothing: both sides of a comparison begin alike.
+-- Empty the table, give its pages back to the file system and the log's as well: both sides of a
+-- comparison begin with a file that has to grow, as a fresh load makes it.
 -- kind: script
 DELETE FROM bars;
+VACUUM;
 PRAGMA wal_checkpoint(TRUNCATE);

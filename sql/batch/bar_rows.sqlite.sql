@@ -1,4 +1,4 @@
--- What a block of bars looks like to the engine: see jutsu_sql/sqlite_image.py. Columns without a
+-- What a batch of bars looks like to the engine: see jutsu_sql/sqlite_image.py. Columns without a
 -- type are taken as they are; the real table checks them.
 -- kind: script
 PRAGMA page_size = 32768;

@@ -1,0 +1,3 @@
+-- Open the file of a batch beside the database.
+-- kind: exec
+ATTACH :uri AS :name

@@ -1,0 +1,3 @@
+-- Close the file of a batch.
+-- kind: exec
+DETACH :name
