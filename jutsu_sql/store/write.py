@@ -18,7 +18,7 @@ from jutsu_sql.store.loads import Load, recorded_load, resolve_series
 
 _log = logging.getLogger("jutsu_sql")
 # Large enough for SQLite's images and small enough to bound memory; binary COPY cuts it further.
-_BLOCK_ROWS = 65_536
+_BLOCK_ROWS = 32_768
 _SHOWN_REJECTIONS = 5
 
 
