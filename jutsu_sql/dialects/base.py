@@ -79,9 +79,11 @@ def binder(
             raise query.explain_params(params) from None
         if len(params) != wanted:
             raise query.explain_params(params)
-        if plain_types.issuperset(map(type, values)):
-            return values
-        return tuple(map(adapt, values))
+        # A loop beats issuperset(map(type, values)) for the few parameters that a query has.
+        for value in values:
+            if type(value) not in plain_types:
+                return [adapt(v) if type(v) not in plain_types else v for v in values]
+        return values
 
     return bind
 
