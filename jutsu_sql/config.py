@@ -195,7 +195,7 @@ _PASSWORD_PLACES = (
         re.IGNORECASE,
     ),
     # To the last @ of the word: a password that holds one unescaped must not half survive.
-    re.compile(r"(://[^\s:/@]*:)\S*(?=@)"),
+    re.compile(r"(:/+[^\s:/@]*:)\S*(?=@)"),
     re.compile(r"(?<![\w:/])([\w.%+~-]+:)(?!/)\S+(?=@)"),
 )
 
@@ -261,6 +261,8 @@ class _File:
         candidates = [directory / "config.yaml", directory / "config" / "config.yaml"]
         if config_path is not None:
             candidates = [Path(config_path).absolute()]
+            if "://" in str(config_path):
+                raise ConfigError("the configuration file is a URL: that goes to the url argument")
             if not _is_there(candidates[0]):
                 raise ConfigError(f"there is no configuration file {candidates[0]}")
         self._variables = variables

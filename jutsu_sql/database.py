@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.dialects.base import Block, Dialect, Statement
-from jutsu_sql.migrations import Migrator
+from jutsu_sql.errors import NotMigratedError
+from jutsu_sql.migrations import Migrator, require_current
 from jutsu_sql.queries import Queries, Query
 from jutsu_sql.resources import SQL_DIR
 
@@ -115,8 +116,17 @@ class Database:
             MigrationError: another process is migrating, a migration failed and was undone, or
                 (:class:`NewerSchemaError`) the schema is newer than this version.
         """
+        with suppress(NotMigratedError):
+            require_current(self.applied_migrations(), self.config.dialect)
+            return []  # and a reader of a current database needs no right to write
         with self.migrator() as migrator:
             return migrator.apply()
+
+    def applied_migrations(self) -> list[str]:
+        """The ids of the migrations that the database has; nothing is written to find out."""
+        if not self.run("schema.is_migrated"):
+            return []
+        return [row.migration_id for row in self.run("schema.applied")]
 
     @contextmanager
     def migrator(self) -> Iterator[Migrator]:

@@ -64,6 +64,7 @@ class Migrator:
         self._backend = backend
         self._dialect = queries.dialect
         self._applied_text = queries["schema.applied"].statements[0]
+        self._probe_text = queries["schema.probe_write"].statements[0]
 
     def status(self) -> list[MigrationStatus]:
         """Every migration that is shipped or applied, oldest first."""
@@ -118,6 +119,11 @@ class Migrator:
     def _locked(self) -> Iterator[None]:
         from yoyo.exceptions import LockTimeout
 
+        # yoyo takes any failure to write for somebody's lock, and hides one that it met before.
+        backend = self._backend
+        if backend.lock_table not in backend.list_tables():
+            backend.execute(backend.format_sql(backend.create_lock_table_sql))
+        backend.execute(self._probe_text)
         try:
             with self._backend.lock(timeout=_LOCK_TIMEOUT_S):
                 yield

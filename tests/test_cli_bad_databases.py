@@ -223,7 +223,7 @@ def test_a_locked_file_can_be_read_and_not_written(path: Path, tmp_path: Path) -
     config = tmp_path / "short.yaml"
     config.write_text(f"type: sqlite\nsqlite: {{database: {path}, pool_timeout: 0.1}}\n")
     with locked(path):
-        for args in (*READS, *LOOKS):
+        for args in (*READS, *LOOKS, ("migrate",)):
             status, output = run(*args, "--config", str(config))
             assert status == 0, output
         for args in WRITES[:2]:
@@ -301,12 +301,19 @@ def set_read_only(url: str) -> None:
 
 def test_a_server_that_takes_no_writes_can_be_read(server: str) -> None:
     set_read_only(server)
-    for args in (*READS, *LOOKS):
+    for args in (*READS, *LOOKS, ("migrate",)):
         status, output = run(*args, "--url", server)
         assert status == 0, output
-    for args in WRITES[:2]:
+    for args in WRITES:
         assert "read-only transaction" in fails(*args, "--url", server)
     assert run("series", "--url", server)[1].split()[-3] == "7305"
+
+
+def test_a_server_that_takes_no_writes_is_not_migrated(postgres_database: str) -> None:
+    set_read_only(postgres_database)
+    assert "read-only transaction" in fails("migrate", "--url", postgres_database)
+    assert run("migrate", "--status", "--url", postgres_database)[0] == 1
+    assert run("migrate", "--dry-run", "--url", postgres_database)[0] == 0
 
 
 # --- configuration --------------------------------------------------------------------------------
@@ -334,6 +341,7 @@ def test_half_a_configuration(text: str, tmp_path: Path) -> None:
         ("--url", f"app:{SECRET_IN_URL}@h/d"),
         ("--url", f"postgresql://app:{SECRET}@h/d"),
         ("--url", f"postgresql://app:{SECRET_IN_URL}@h:99999/d"),
+        ("--config", f"postgresql://app:{SECRET_IN_URL}@h/d"),
     ],
 )
 def test_a_url_that_is_none(args: tuple[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
@@ -70,6 +70,11 @@ _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "XX001": errors.DatabaseCorruptError,
     "XX002": errors.DatabaseCorruptError,
 }
+_REMEDIES: dict[type[errors.DatabaseError], str] = {
+    errors.DatabaseReadOnlyError: "the server is a standby, or default_transaction_read_only is on:"
+    " use the primary, or turn it off",
+    errors.DatabaseFullError: "make room on the server's disk",
+}
 
 
 def translate(error: psycopg.Error, query_name: str | None = None) -> errors.DatabaseError:
@@ -84,7 +89,8 @@ def translate(error: psycopg.Error, query_name: str | None = None) -> errors.Dat
     else:
         matches = (_ERRORS[state[:length]] for length in (5, 3, 2) if state[:length] in _ERRORS)
         kind = next(matches, errors.DatabaseError)
-    return kind(str(error).strip(), query_name=query_name, sqlstate=state)
+    remedy = f" ({_REMEDIES[kind]})" if kind in _REMEDIES else ""
+    return kind(f"{str(error).strip()}{remedy}", query_name=query_name, sqlstate=state)
 
 
 class _Connection(psycopg.Connection[Any]):
@@ -215,11 +221,15 @@ class PostgresqlDialect:
         except psycopg.Error as error:
             raise translate(error, query.name) from error
 
-    def migration_backend(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def migration_backend(self) -> Iterator[Any]:
         from jutsu_sql.dialects.postgresql_yoyo import PostgresqlBackend
 
-        backend: AbstractContextManager[Any] = PostgresqlBackend.on_server(self._conninfo)
-        return backend
+        try:
+            with PostgresqlBackend.on_server(self._conninfo) as backend:
+                yield backend
+        except psycopg.Error as error:
+            raise translate(error) from error
 
     def describe(self) -> dict[str, Any]:
         pool = self._pool.get_stats()

@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -338,13 +338,19 @@ class SqliteDialect:
             names = [row[1] for row in scratch.execute(self._text("batch.columns"), (table,))]
             return scratch.serialize(), names
 
-    def migration_backend(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def migration_backend(self) -> Iterator[Any]:
         from jutsu_sql.dialects.sqlite_yoyo import SqliteBackend, memory_backend
 
-        if self._is_memory:
-            return self._memory_migration(memory_backend)
-        backend: AbstractContextManager[Any] = SqliteBackend.on_file(self._path, self._timeout_s)
-        return backend
+        try:
+            if self._is_memory:
+                with self._memory_migration(memory_backend) as backend:
+                    yield backend
+            else:
+                with SqliteBackend.on_file(self._path, self._timeout_s) as backend:
+                    yield backend
+        except sqlite3.Error as error:
+            raise translate(error) from error
 
     @contextmanager
     def _memory_migration(self, make: Callable[[sqlite3.Connection], Any]) -> Iterator[Any]:

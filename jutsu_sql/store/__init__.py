@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from jutsu_sql.bars import Bars
 from jutsu_sql.database import Database
-from jutsu_sql.errors import StatementError
 from jutsu_sql.migrations import require_current
 from jutsu_sql.store.delete import DeleteReport, delete_bars
 from jutsu_sql.store.read import SeriesSummary, read_bars, read_latest, summarize_series
@@ -26,11 +25,7 @@ class BarStore:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        try:
-            applied = [row.migration_id for row in db.run("schema.applied")]
-        except StatementError:  # there is no such table yet
-            applied = []
-        require_current(applied, db.config.dialect)
+        require_current(db.applied_migrations(), db.config.dialect)
 
     def write(
         self,
