@@ -432,7 +432,7 @@ def _find_columns(names: Sequence[str], column_map: Mapping[str, str]) -> dict[s
     if missing:
         raise BarsError(
             f"no column {', '.join(missing)} among {', '.join(map(repr, names))}:"
-            f' say which it is, as in --column {missing[0]}="{names[-1]}"'
+            f" say which it is, as in --column {missing[0]}=NAME"
         )
     return columns
 
