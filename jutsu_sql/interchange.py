@@ -173,7 +173,8 @@ def doubles(values: Any, column: str) -> Doubles:
     rows = list(values)
     kinds = set(map(type, rows))
     try:
-        converted = list(map(float, rows) if type(None) not in kinds else map(_float, rows))
+        is_plain = kinds <= {float, int, Decimal}
+        converted = list(map(float if is_plain else _float, rows))
     except (TypeError, ValueError, OverflowError) as error:
         row = next(row for row, value in enumerate(rows) if not _is_number(value))
         raise BarsError(f"row {row}: {column} {rows[row]!r} is no number") from error
@@ -187,6 +188,8 @@ def doubles(values: Any, column: str) -> Doubles:
 
 
 def _float(value: Any) -> float:
+    if isinstance(value, (str, bytes)):
+        raise TypeError("text is not a number")  # though float() would read it
     return float("nan") if value is None else float(value)
 
 

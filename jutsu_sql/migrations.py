@@ -8,7 +8,6 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jutsu_sql.errors import MigrationError, NewerSchemaError, NotMigratedError
@@ -57,6 +56,24 @@ def require_current(applied: Iterable[str], dialect: str) -> None:
         )
 
 
+def migration_status(applied: Iterable[str], dialect: str) -> list[MigrationStatus]:
+    """Every migration that is shipped or applied, oldest first."""
+    found, wanted = set(applied), shipped(dialect)
+    return [
+        MigrationStatus(name, name in found, name in wanted) for name in sorted({*found, *wanted})
+    ]
+
+
+def pending_sql(applied: Iterable[str], dialect: str) -> dict[str, str]:
+    """The text of each migration that :meth:`Migrator.apply` would run, by id."""
+    found = set(applied)
+    return {
+        name: (MIGRATIONS_DIR / dialect / f"{name}.sql").read_text(encoding="utf-8")
+        for name in shipped(dialect)
+        if name not in found
+    }
+
+
 class Migrator:
     """The migrations of one database. ``backend`` is a yoyo backend on it."""
 
@@ -65,19 +82,6 @@ class Migrator:
         self._dialect = queries.dialect
         self._applied_text = queries["schema.applied"].statements[0]
         self._probe_text = queries["schema.probe_write"].statements[0]
-
-    def status(self) -> list[MigrationStatus]:
-        """Every migration that is shipped or applied, oldest first."""
-        applied, wanted = self._applied(), shipped(self._dialect)
-        return [
-            MigrationStatus(name, name in applied, name in wanted)
-            for name in sorted({*applied, *wanted})
-        ]
-
-    def pending_sql(self) -> dict[str, str]:
-        """The text of each migration that :meth:`apply` would run, by id."""
-        pending = self._backend.to_apply(self._read())
-        return {m.id: Path(m.path).read_text(encoding="utf-8") for m in pending}
 
     def apply(self) -> list[str]:
         """Apply what is pending; gives the ids.

@@ -482,3 +482,15 @@ def test_echo_logs_every_statement(database_url: str, caplog: pytest.LogCaptureF
     ):
         db.run("connection.version")
     assert any("connection.version\nSELECT" in message for message in caplog.messages)
+
+
+def test_a_script_is_all_or_nothing(db: Database) -> None:
+    with pytest.raises(errors.StatementError) as caught:
+        db.run("testing.broken_script")
+    assert caught.value.query_name == "testing.broken_script"
+    assert not [row.name for row in db.run("testing.schema") if "half_done" in row.name]
+
+
+def test_a_number_too_large_for_the_engine(db: Database) -> None:
+    with pytest.raises(errors.DataError):
+        db.run("bars.latest", series_id=1, n=2**70)

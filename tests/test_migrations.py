@@ -14,7 +14,7 @@ import pytest
 
 import jutsu_sql
 from jutsu_sql import BarStore, Database, errors
-from jutsu_sql.migrations import MigrationStatus, shipped
+from jutsu_sql.migrations import MigrationStatus, migration_status, pending_sql, shipped
 
 ROOT = Path(__file__).parents[1]
 QUERIES = Path(__file__).parent / "sql"
@@ -39,21 +39,27 @@ def objects(db: Database) -> list[tuple[str, ...]]:
 
 def test_there_and_back_and_there(empty_db: Database) -> None:
     names = shipped(empty_db.config.dialect)
-    with empty_db.migrator() as migrator:
-        assert migrator.status() == [MigrationStatus(name, False, True) for name in names]
-        assert list(migrator.pending_sql()) == names
     before = objects(empty_db)
+    assert empty_db.applied_migrations() == []
+    assert objects(empty_db) == before
     assert empty_db.migrate() == names
     assert empty_db.migrate() == []
     migrated = objects(empty_db)
     assert len(migrated) > len(before)
+    assert empty_db.applied_migrations() == names
     with empty_db.migrator() as migrator:
-        assert migrator.status() == [MigrationStatus(name, True, True) for name in names]
-        assert migrator.pending_sql() == {}
         assert migrator.rollback() == names[::-1]
         assert objects(empty_db) == before
         assert migrator.apply() == names
     assert objects(empty_db) == migrated
+
+
+def test_status_and_pending() -> None:
+    names = shipped("sqlite")
+    assert migration_status([], "sqlite") == [MigrationStatus(name, False, True) for name in names]
+    assert migration_status(["zz", *names], "sqlite")[-1] == MigrationStatus("zz", True, False)
+    assert list(pending_sql([], "sqlite")) == names
+    assert pending_sql(names, "sqlite") == {}
 
 
 def test_every_migration_has_a_way_back() -> None:

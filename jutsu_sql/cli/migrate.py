@@ -81,35 +81,37 @@ def _roll_back(url: str | None, config_path: str | None, *, yes: bool, as_json: 
 
 
 def _show_status(url: str | None, config_path: str | None, *, as_json: bool) -> None:
-    from jutsu_sql.migrations import shipped
+    from jutsu_sql.migrations import migration_status
 
     dialect, applied = _read_applied(url, config_path)
-    wanted = shipped(dialect)
-    states = {name: "applied" if name in applied else "pending" for name in wanted}
-    states |= {name: "unknown" for name in applied if name not in wanted}
-    is_current = set(states.values()) == {"applied"}
+    states = [
+        (row.migration_id, _state(row.is_applied, row.is_shipped))
+        for row in migration_status(applied, dialect)
+    ]
+    is_current = {state for _, state in states} == {"applied"}
     if as_json:
-        migrations = [{"migration": name, "state": state} for name, state in states.items()]
+        migrations = [{"migration": name, "state": state} for name, state in states]
         print_json({"is_current": is_current, "migrations": migrations})
     else:
-        print_table("migrations", ("migration", "state"), list(states.items()))
+        print_table("migrations", ("migration", "state"), states)
     if not is_current:
         click.get_current_context().exit(1)
 
 
+def _state(is_applied: bool, is_shipped: bool) -> str:
+    if not is_shipped:
+        return "unknown"
+    return "applied" if is_applied else "pending"
+
+
 def _show_pending(url: str | None, config_path: str | None, *, as_json: bool) -> None:
     from jutsu_sql.errors import NotMigratedError
-    from jutsu_sql.migrations import require_current, shipped
-    from jutsu_sql.resources import MIGRATIONS_DIR
+    from jutsu_sql.migrations import pending_sql, require_current
 
     dialect, applied = _read_applied(url, config_path)
     with suppress(NotMigratedError):  # a newer schema is what is no place to apply anything
         require_current(applied, dialect)
-    pending = {
-        name: (MIGRATIONS_DIR / dialect / f"{name}.sql").read_text(encoding="utf-8")
-        for name in shipped(dialect)
-        if name not in applied
-    }
+    pending = pending_sql(applied, dialect)
     if as_json:
         print_json({"pending": [{"migration": name, "sql": pending[name]} for name in pending]})
     else:
@@ -118,18 +120,12 @@ def _show_pending(url: str | None, config_path: str | None, *, as_json: bool) ->
 
 
 def _read_applied(url: str | None, config_path: str | None) -> tuple[str, list[str]]:
-    """The dialect, and what the database has applied.
-
-    The migrator itself would make yoyo's tables first, and a look must not leave anything behind.
-    """
+    """The dialect, and what the database has applied: nothing, if there is no file yet."""
     from jutsu_sql.config import load_config
     from jutsu_sql.database import connect
-    from jutsu_sql.errors import NotMigratedError, StatementError
+    from jutsu_sql.errors import NotMigratedError
 
     config = load_config(url, config_path=config_path)
-    try:
-        with connect(config=config, create=False) as db:
-            applied = [row.migration_id for row in db.run("schema.applied")]
-    except (NotMigratedError, StatementError):  # no file yet, or no such table
-        applied = []
-    return config.dialect, applied
+    with suppress(NotMigratedError), connect(config=config, create=False) as db:
+        return config.dialect, db.applied_migrations()
+    return config.dialect, []

@@ -190,7 +190,15 @@ class PostgresqlDialect:
             raise translate(error) from error
 
     def compile(self, query: Query) -> Statement:
-        return _BY_KIND[query.kind](query)
+        statement = _BY_KIND[query.kind](query)
+        return self._in_transaction(statement) if query.kind is Kind.SCRIPT else statement
+
+    def _in_transaction(self, statement: Statement) -> Statement:
+        def run(raw: _Connection, params: Mapping[str, Any]) -> Any:
+            with self.transaction(raw):
+                return statement(raw, params)
+
+        return run
 
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]

@@ -68,8 +68,14 @@ _REMEDIES: dict[type[errors.DatabaseError], str] = {
 }
 
 
-def translate(error: sqlite3.Error, query_name: str | None = None) -> errors.DatabaseError:
+# What the driver raises, and what it lets through of a number too large for either side.
+_FAILURES = (sqlite3.Error, OverflowError)
+
+
+def translate(error: Exception, query_name: str | None = None) -> errors.DatabaseError:
     """The toolkit's error for one of the driver's."""
+    if isinstance(error, OverflowError):
+        return errors.DataError(str(error), query_name=query_name)
     # The low byte is the primary code; misuse of the driver itself carries none.
     code = getattr(error, "sqlite_errorcode", None)
     fallback = errors.StatementError if isinstance(error, sqlite3.ProgrammingError) else None
@@ -267,7 +273,16 @@ class SqliteDialect:
 
     def compile(self, query: Query) -> Statement:
         statement = _BY_KIND[query.kind](query)
+        if query.kind is Kind.SCRIPT:
+            return self._in_transaction(statement)
         return _in_turn(statement) if query.writes else statement
+
+    def _in_transaction(self, statement: Statement) -> Statement:
+        def run(raw: _Connection, params: Mapping[str, Any]) -> Any:
+            with self.transaction(raw):
+                return statement(raw, params)
+
+        return run
 
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
@@ -457,11 +472,11 @@ def _compile_one(query: Query) -> Statement:
             if cursor.fetchone() is not None:
                 # A statement with rows left would keep its view of the database open.
                 raw.cursor_of_one = raw.cursor()
-        except sqlite3.Error as error:
+            if make is None:
+                make = _row_maker(cursor, query)
+            return make(row)
+        except _FAILURES as error:
             raise translate(error, query.name) from error
-        if make is None:
-            make = _row_maker(cursor, query)
-        return make(row)
 
     return one
 
@@ -475,11 +490,11 @@ def _compile_many(query: Query) -> Statement:
         try:
             cursor = raw.execute(text, bind(params))
             rows = cursor.fetchall()
-        except sqlite3.Error as error:
+            if make is None:
+                make = _row_maker(cursor, query)
+            return list(map(make, rows))
+        except _FAILURES as error:
             raise translate(error, query.name) from error
-        if make is None:
-            make = _row_maker(cursor, query)
-        return list(map(make, rows))
 
     return many
 
@@ -500,7 +515,7 @@ def _compile_exec(query: Query) -> Statement:
     def run(raw: _Connection, params: Mapping[str, Any]) -> int:
         try:
             return raw.execute(text, bind(params)).rowcount
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise translate(error, query.name) from error
 
     return run
@@ -518,7 +533,7 @@ def _compile_columns(query: Query) -> Statement:
             while rows := cursor.fetchmany(_FETCH_ROWS):
                 parts = zip(zip(*rows, strict=True), flags, strict=True)
                 blocks.append([column_of(values, is_instant=flag) for values, flag in parts])
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise translate(error, query.name) from error
         if not blocks:
             return {
@@ -538,7 +553,7 @@ def _compile_script(query: Query) -> Statement:
         try:
             for statement in query.statements:
                 raw.execute(statement)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise translate(error, query.name) from error
 
     return script

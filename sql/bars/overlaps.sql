@@ -1,9 +1,9 @@
--- Whether a series has a bar from :first to :last.
+-- 1 if a series has a bar from :first to :last, else 0.
 -- kind: value
 -- timestamps: first, last
 -- plan: index bars
-SELECT EXISTS (
+SELECT CASE WHEN EXISTS (
     SELECT 1
     FROM bars
     WHERE series_id = CAST(:series_id AS int) AND ts BETWEEN :first AND :last
-)
+) THEN 1 ELSE 0 END
