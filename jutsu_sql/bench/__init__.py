@@ -6,7 +6,13 @@ target is a ratio, its reference is measured in the same run, sample by sample i
 
 from __future__ import annotations
 
-from jutsu_sql.bench.scenarios import SCENARIOS, measure_all, measure_one
+from jutsu_sql.bench.scenarios import (
+    SCENARIOS,
+    limit_of,
+    measure_one,
+    second_chance,
+    synthetic_bars,
+)
 from jutsu_sql.bench.scratch import Scale, Space, open_space
 from jutsu_sql.bench.verdict import (
     Case,
@@ -18,7 +24,6 @@ from jutsu_sql.bench.verdict import (
     Verdict,
     judge,
     measure,
-    skip,
 )
 
 __all__ = [
@@ -33,9 +38,10 @@ __all__ = [
     "Space",
     "Verdict",
     "judge",
+    "limit_of",
     "measure",
-    "measure_all",
     "measure_one",
     "open_space",
-    "skip",
+    "second_chance",
+    "synthetic_bars",
 ]

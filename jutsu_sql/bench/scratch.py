@@ -52,6 +52,9 @@ class Engine(Protocol):
     def bare(self, db: Database) -> AbstractContextManager[Any]:
         """A driver's own connection to the scratch space, set up as the toolkit's are."""
 
+    def empty(self, db: Database) -> None:
+        """No bars, and nothing left of them in files or logs."""
+
     def keep_rows(self, db: Database) -> AbstractContextManager[None]:
         """Put the rows of ``bars`` where the query ``bench.load_reference`` takes them from.
 
@@ -98,6 +101,10 @@ class _Sqlite:
                 raw.execute(statement)
             yield raw
 
+    def empty(self, db: Database) -> None:
+        for name in ("bench.empty", "bench.shrink", "bench.checkpoint"):
+            db.run(name)
+
     @contextmanager
     def keep_rows(self, db: Database) -> Iterator[None]:
         # A temporary table belongs to a connection: the pool gives the one used last.
@@ -119,6 +126,7 @@ def _sqlite_space(config: Config) -> Iterator[tuple[Database, Engine]]:
         ) from error
     try:
         with connect(config=replace(config, database=str(folder / "bench.db"))) as db:
+            db.run("bench.mark_scratch")
             yield db, _Sqlite()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -147,6 +155,9 @@ class _Postgresql:
                 raw.execute(statement.encode())
             yield raw
 
+    def empty(self, db: Database) -> None:
+        db.run("bench.empty")
+
     @contextmanager
     def keep_rows(self, db: Database) -> Iterator[None]:
         text = db.queries["bench.copy_out"].statements[0].encode()
@@ -160,7 +171,7 @@ class _Postgresql:
                 file.write(data)
         # The server is another user; these rows are nobody's secret.
         self._file.chmod(0o644)
-        db.run("bench.empty")
+        self.empty(db)
         try:
             db.run("bench.load_reference")
         except DatabaseError as error:

@@ -92,13 +92,11 @@ class Result:
     work: int = 0
     rounds: int = 0
     median_s: float | None = None
-    fastest_s: float | None = None
-    slowest_s: float | None = None
+    quartiles_s: tuple[float, float] | None = None
     rate: float | None = None
     reference_s: float | None = None
     ratio: float | None = None
-    ratio_low: float | None = None
-    ratio_high: float | None = None
+    ratio_quartiles: tuple[float, float] | None = None
     value: float | None = None
     limit: float | None = None
     note: str = ""
@@ -162,17 +160,23 @@ def judge(scenario: Scenario, limit: float | None, samples: Samples, note: str =
         work=samples.work,
         rounds=len(samples.subject_s),
         median_s=median_s,
-        fastest_s=min(samples.subject_s),
-        slowest_s=max(samples.subject_s),
+        quartiles_s=_quartiles(samples.subject_s),
         rate=samples.work / median_s,
         reference_s=statistics.median(samples.reference_s) if ratios else None,
         ratio=statistics.median(ratios) if ratios else None,
-        ratio_low=min(ratios) if ratios else None,
-        ratio_high=max(ratios) if ratios else None,
+        ratio_quartiles=_quartiles(ratios) if ratios else None,
         value=value,
         limit=limit,
         note=note,
     )
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float]:
+    """The spread of the middle half: on a shared machine the extremes say who else was there."""
+    if len(values) == 1:
+        return values[0], values[0]
+    first, _, third = statistics.quantiles(values, method="inclusive")
+    return first, third
 
 
 def skip(scenario: Scenario, limit: float | None, reason: str) -> Result:

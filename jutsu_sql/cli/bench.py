@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     "scenario",
     "median",
-    "fastest..slowest",
+    "middle half",
     "rate",
     "reference",
     "ratio",
@@ -137,24 +137,30 @@ def _row(result: Result) -> tuple[str, ...]:
         return (result.name, "", "", "", "", "", _target_text(result), result.verdict)
     return (
         result.name,
-        _time(result.median_s),
-        f"{_time(result.fastest_s)}..{_time(result.slowest_s)}",
+        _time(result, result.median_s),
+        "..".join(_time(result, quartile) for quartile in result.quartiles_s or ()),
         f"{result.rate:,.0f} {result.unit}/s",
-        _time(result.reference_s),
+        _time(result, result.reference_s),
         _ratio(result),
         _target_text(result),
         result.verdict,
     )
 
 
-def _time(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds * 1e3:,.1f} ms"
+def _time(result: Result, seconds: float | None) -> str:
+    """Of a whole sample of bars, but of one call where calls are counted."""
+    if seconds is None:
+        return ""
+    if result.unit == "calls":
+        return f"{seconds / result.work * 1e6:,.1f} us"
+    return f"{seconds * 1e3:,.1f} ms"
 
 
 def _ratio(result: Result) -> str:
     if result.ratio is None:
         return ""
-    return f"{result.ratio:.2f}x ({result.ratio_low:.2f}..{result.ratio_high:.2f})"
+    spread = "..".join(f"{quartile:.2f}" for quartile in result.ratio_quartiles or ())
+    return f"{result.ratio:.2f}x ({spread})"
 
 
 def _target_text(result: Result) -> str:

@@ -1,5 +1,5 @@
 -- Empty the table of the benchmark's own schema, and no other.
--- kind: script
+-- kind: exec
 DO $$
 BEGIN
     EXECUTE format('TRUNCATE %I.bars', current_setting('jutsu_bench.schema'));

@@ -1,3 +1,3 @@
 -- Give back what bench.keep_rows took.
--- kind: script
-DROP TABLE bench_rows;
+-- kind: exec
+DROP TABLE bench_rows

@@ -1,4 +1,4 @@
 -- Keep the rows of bars for bench.load_reference.
--- kind: script
+-- kind: exec
 CREATE TEMP TABLE bench_rows AS
-SELECT series_id, load_id, ts, open, high, low, close, volume FROM bars;
+SELECT series_id, load_id, ts, open, high, low, close, volume FROM bars

@@ -1,5 +1,5 @@
 -- The server's own limit: COPY from a file that it reads itself, into the same table.
--- kind: script
+-- kind: exec
 DO $$
 BEGIN
     EXECUTE format(

@@ -1,4 +1,10 @@
 -- Nothing in the background while samples are compared, and statistics of the rows that are there.
--- kind: script
-ALTER TABLE bars SET (autovacuum_enabled = false);
-ANALYZE bars;
+-- kind: exec
+DO $$
+DECLARE
+    schema text := current_setting('jutsu_bench.schema');
+BEGIN
+    EXECUTE format('ALTER TABLE %I.bars SET (autovacuum_enabled = false)', schema);
+    EXECUTE format('ANALYZE %I.bars', schema);
+END
+$$

@@ -1,3 +1,3 @@
 -- Statistics of the rows that are there.
--- kind: script
-ANALYZE bars;
+-- kind: exec
+ANALYZE bars

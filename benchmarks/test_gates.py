@@ -1,0 +1,67 @@
+"""What fails a release when it is missed."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Run
+
+from jutsu_sql.bench import SCENARIOS, Scenario, Verdict
+
+pytestmark = [pytest.mark.gate, pytest.mark.benchmark(disable_gc=True)]
+
+_IMPORT_ROUNDS = 9
+_IMPORT_LIMIT = 1.5
+_MEMORY_LIMIT_MB = 100.0
+_TIMED = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
+
+
+@pytest.mark.parametrize(
+    "scenario", [s for s in SCENARIOS if s.limits], ids=lambda scenario: scenario.name
+)
+def test_gate(run: Run, scenario: Scenario) -> None:
+    result = run(scenario)
+    assert result.verdict is Verdict.PASS, f"{result.value:.4g} against {result.limit}"
+
+
+def _import_seconds(statement: str) -> float:
+    answer = subprocess.run(
+        [sys.executable, "-c", _TIMED.format(statement)], check=True, capture_output=True, text=True
+    )
+    return float(answer.stdout)
+
+
+def test_import_light(benchmark: Any) -> None:
+    """In fresh interpreters, whose own start is not counted."""
+    reference_s: list[float] = []
+    subject_s: list[float] = []
+
+    def pair() -> None:
+        reference_s.append(_import_seconds("import psycopg, numpy"))
+        subject_s.append(_import_seconds("import jutsu_sql"))
+
+    benchmark.pedantic(pair, rounds=_IMPORT_ROUNDS, warmup_rounds=1)
+    pairs = zip(subject_s[1:], reference_s[1:], strict=True)
+    ratio = statistics.median(subject / reference for subject, reference in pairs)
+    benchmark.extra_info["ratio"] = ratio
+    assert ratio <= _IMPORT_LIMIT
+
+
+def test_memory_1m(benchmark: Any, database_url: str) -> None:
+    """What the process holds at most beyond the caller's arrays: see memory.py."""
+    script = Path(__file__).with_name("memory.py")
+
+    def write() -> str:
+        answer = subprocess.run(
+            [sys.executable, script, database_url], check=True, capture_output=True, text=True
+        )
+        return answer.stdout
+
+    megabytes = float(benchmark.pedantic(write, rounds=1))
+    benchmark.extra_info["megabytes"] = megabytes
+    assert megabytes <= _MEMORY_LIMIT_MB
