@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -403,6 +404,23 @@ def test_postgres_without_a_configured_one_starts_a_server(
     configured = bench("--url", postgres_database, "--postgres")
     assert configured.exit_code == 0, configured.stderr
     assert started == [postgres_database]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_behind(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> Result:
+        assert [path.name for path in tmp_path.iterdir() if path.name.startswith("jutsu-bench-")]
+        signal.raise_signal(number)
+        raise AssertionError("the signal went by")
+
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(jutsu_sql.bench, "measure_one", interrupted)
+    answer = bench("--url", f"sqlite:///{tmp_path}/bars.db")
+    assert answer.exit_code == 128 + number
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
 def test_no_rounds_are_a_wrong_command_line() -> None:

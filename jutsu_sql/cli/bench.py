@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,7 +69,7 @@ def command(
     from jutsu_sql.bench import SCENARIOS, Scale, Verdict, measure_one, open_space
 
     results: list[Result] = []
-    with _target(url, config_path, postgres=postgres) as config:
+    with _unwound_by_sigterm(), _target(url, config_path, postgres=postgres) as config:
         _say(f"measuring {config.display_url} in scratch space ...")
         with open_space(config, Scale.of(scale)) as space:
             machine = _machine(space.db.describe())
@@ -94,6 +96,20 @@ def command(
     if missed:
         _say(f"missed: {', '.join(result.name for result in missed)}")
         sys.exit(1)
+
+
+@contextmanager
+def _unwound_by_sigterm() -> Iterator[None]:
+    """Whoever stops us (``timeout``, a CI runner) must not leave a schema behind; Ctrl-C cannot."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
