@@ -565,7 +565,7 @@ Row = namedtuple("Row", "ts value")
         (np.bool_(True), True),
         (np.array([1.5, np.nan]), [1.5, "NaN"]),
         (np.datetime64("2024-01-02T03:04:05.5"), "2024-01-02T03:04:05.500000+00:00"),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "us"), None),
         (date(2024, 1, 2), "2024-01-02"),
         (datetime(2024, 1, 2, tzinfo=timezone(timedelta(hours=1))), "2024-01-02T00:00:00+01:00"),
         (Row(None, (1, 2)), {"ts": None, "value": [1, 2]}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -266,10 +267,10 @@ def test_sqlite_script_keeps_triggers_whole(parse: Callable[..., Query]) -> None
     query = parse(";\n".join(statements) + ";;\n ; -- the end", "sqlite", "script")
     assert query.statements == statements
     assert query.params == ()
-    database = sqlite3.connect(":memory:")
-    for statement in query.statements:
-        database.execute(statement)
-    assert database.execute("SELECT count(*) FROM temp.sqlite_schema").fetchone() == (1,)
+    with closing(sqlite3.connect(":memory:")) as database:
+        for statement in query.statements:
+            database.execute(statement)
+        assert database.execute("SELECT count(*) FROM temp.sqlite_schema").fetchone() == (1,)
 
 
 def test_transactions_in_a_script_are_statements(parse: Callable[..., Query]) -> None:

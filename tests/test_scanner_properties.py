@@ -6,6 +6,7 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +92,18 @@ def test_sqlite_sees_the_same_parameters(data: st.DataObject) -> None:
     sql = f"SELECT{gap()}{listed}{gap()}FROM (SELECT 5 AS [k:x], 6 AS a$1) AS t{gap()}"
     sql += data.draw(st.sampled_from(["", "/* :a", "LIMIT:b", "-- :a", ";", ";-- :a", "; /* ; */"]))
 
-    database = sqlite3.connect(":memory:")
     asked = Asked()
-    expected = database.execute(sql, asked)
     query = parse(sql, "sqlite")
     text, names = query.render("qmark")
-    got = database.execute(text, [VALUES[name] for name in names])
+    with closing(sqlite3.connect(":memory:")) as database:
+        expected = database.execute(sql, asked)
+        got = database.execute(text, [VALUES[name] for name in names])
 
-    assert sorted(query.params) == sorted(asked.names)
-    assert [column[0] for column in got.description] == [
-        column[0] for column in expected.description
-    ]
-    assert got.fetchall() == expected.fetchall()
+        assert sorted(query.params) == sorted(asked.names)
+        assert [column[0] for column in got.description] == [
+            column[0] for column in expected.description
+        ]
+        assert got.fetchall() == expected.fetchall()
     database.close()
 
 
