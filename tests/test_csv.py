@@ -53,6 +53,7 @@ def times(parsed: CsvBars) -> list[str]:
 def refused(parsed: CsvBars) -> dict[int, str]:
     """Line to reason, as far as the parser tells; the rest is validation's."""
     reasons = {each.row: each.reason for each in parsed.bars.validate().rejections}
+    assert parsed.faults.keys() <= reasons.keys()  # or the store would take the row
     reasons.update(parsed.faults)
     return {int(parsed.lines[row]): reason for row, reason in sorted(reasons.items())}
 
@@ -171,7 +172,8 @@ def test_blanks_around_a_number_are_none_of_it(read: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0.12345678901234567890", "9007199254740993", "1e-400", "0.10000000000000000001"]
+    "text",
+    ["0.12345678901234567890", "9007199254740993", "1e-400", "1E-400", "0.10000000000000000001"],
 )
 def test_a_number_that_a_double_would_change_is_refused(read: Any, text: str) -> None:
     parsed = read(f"{HEADER}\n2024-01-02,1,2,0.5,1.5,{text}\n")
@@ -299,6 +301,7 @@ def test_several_symbols_in_one_file_are_an_error(read: Any) -> None:
         (["2024/1/31"], {}, "2024-01-31T00:00"),
         (["2024.01.31"], {}, "2024-01-31T00:00"),
         (["20240131"], {}, "2024-01-31T00:00"),
+        (["18960526"], {}, "1896-05-26T00:00"),
         (["01/31/2024", "02/01/2024"], {}, "2024-01-31T00:00"),
         (["31/01/2024", "01/02/2024"], {}, "2024-01-31T00:00"),
         (["1/31/2024"], {}, "2024-01-31T00:00"),
@@ -432,6 +435,7 @@ def test_30_february_is_refused_where_a_format_is_given(read: Any) -> None:
         (["1706711400", "1706711460"], "1706711520000000000"),
         (["1706711400000000000", "1706711460000000000"], "1706711520000000001"),
         (["1706711400", "1706711460"], "99999999999999999999"),
+        (["1706711400", "1706711460"], "18446744073710"),  # in 64 bits of microseconds it is 1970
     ],
 )
 def test_a_stray_unit_is_refused_and_never_scaled(read: Any, texts: list[str], stray: str) -> None:

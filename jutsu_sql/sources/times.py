@@ -45,7 +45,7 @@ _YEAR_FIRST = rf"^(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}}){_REST
 _YEAR_LAST = rf"^(?P<a>\d{{1,2}})[-/.](?P<b>\d{{1,2}})[-/.](?P<y>\d{{4}}){_REST}"
 _FIRST_IS_DAY = r"^(?:1[3-9]|[23]\d)[-/.]\d{1,2}[-/.]\d{4}"
 _SECOND_IS_DAY = r"^\d{1,2}[-/.](?:1[3-9]|[23]\d)[-/.]\d{4}"
-_DAY = r"^(?P<y>(?:19|20)\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
+_DAY = r"^(?P<y>(?:1[5-9]|2[01])\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
 _COMPACT = _DAY + _REST
 _COMPACT_CLOCK = _DAY + r"(?P<h>[01]\d|2[0-3])(?P<i>[0-5]\d)(?P<s>[0-5]\d)?$"
 # Twelve digits are left out: they would be dates of 1973 to 2001, and most are _COMPACT_CLOCK's.
