@@ -265,10 +265,12 @@ def test_a_folder_that_takes_no_files_is_an_error(
 
 def test_settings_of_the_users_connections_are_kept(postgres_database: str) -> None:
     url = f"{postgres_database}?options=-c%20work_mem%3D7MB"
-    with open_space(load_config(url), SMALL) as space, space.engine.bare(space.db) as raw:
+    with (
+        open_space(load_config(url), SMALL) as space,
+        psycopg.connect(space.db.config.conninfo) as raw,
+    ):
         assert raw.execute("SHOW work_mem").fetchone() == ("7MB",)
-        (schema,) = raw.execute("SELECT current_schema()").fetchone()
-        assert schema.startswith("jutsu_bench_")
+        assert str(raw.execute("SHOW search_path").fetchone()[0]).startswith("jutsu_bench_")
 
 
 def test_nobody_empties_a_table_of_bars_by_name(db: Database, user_store: BarStore) -> None:

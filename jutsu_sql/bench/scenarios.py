@@ -207,7 +207,10 @@ def _point_lookup_ratio(space: Space) -> Iterator[Case]:
     keys = [(series_id, space.engine.instant(ts)) for series_id, ts in _some_keys(space)]
     text = space.db.queries["bars.at"].render(space.engine.style)[0]
     keys = keys[: max(1, len(keys) // 10)]
-    with space.engine.bare(space.db) as raw, space.db.connection() as connection:
+    with (
+        space.db.connection() as connection,
+        space.engine.bare(space.db, connection) as raw,
+    ):
 
         def named() -> None:
             run = connection.run

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from jutsu_sql.bench.verdict import NotMeasuredError
 from jutsu_sql.config import Config
-from jutsu_sql.database import Database, connect
+from jutsu_sql.database import Connection, Database, connect
 from jutsu_sql.errors import ConnectionFailedError, DatabaseError
 from jutsu_sql.instants import us_from_datetime
 from jutsu_sql.store import BarStore
@@ -49,8 +49,8 @@ class Engine(Protocol):
     def instant(self, ts: datetime) -> Any:
         """A time as the driver takes it."""
 
-    def bare(self, db: Database) -> AbstractContextManager[Any]:
-        """A driver's own connection to the scratch space, set up as the toolkit's are."""
+    def bare(self, db: Database, pinned: Connection) -> AbstractContextManager[Any]:
+        """The driver's connection, to compare calls of its own with those of ``pinned``."""
 
     def empty(self, db: Database) -> None:
         """No bars, and nothing left of them in files or logs."""
@@ -95,7 +95,8 @@ class _Sqlite:
         return us_from_datetime(ts)
 
     @contextmanager
-    def bare(self, db: Database) -> Iterator[sqlite3.Connection]:
+    def bare(self, db: Database, pinned: Connection) -> Iterator[sqlite3.Connection]:
+        del pinned
         with closing(sqlite3.connect(db.config.database, isolation_level=None)) as raw:
             for statement in db.queries["connection.open"].statements:
                 raw.execute(statement)
@@ -145,24 +146,22 @@ class _Postgresql:
         return ts
 
     @contextmanager
-    def bare(self, db: Database) -> Iterator[Any]:
-        import psycopg
-
-        with psycopg.connect(
-            db.config.conninfo, autocommit=True, cursor_factory=psycopg.RawCursor
-        ) as raw:
-            for statement in db.queries["connection.open"].statements:
-                raw.execute(statement.encode())
-            yield raw
+    def bare(self, db: Database, pinned: Connection) -> Iterator[Any]:
+        del db
+        # The very connection: two backends of a server land on different cores, and whether that
+        # core has to be woken makes 60 or 120 us of the same call.
+        yield pinned._raw
 
     def empty(self, db: Database) -> None:
         db.run("bench.empty")
 
     @contextmanager
     def keep_rows(self, db: Database) -> Iterator[None]:
+        import psycopg
+
         text = db.queries["bench.copy_out"].statements[0].encode()
         with (
-            self.bare(db) as raw,
+            psycopg.connect(db.config.conninfo) as raw,
             raw.cursor() as cursor,
             cursor.copy(text) as copy,
             self._file.open("wb") as file,
