@@ -421,7 +421,6 @@ def test_a_later_observation_is_kept(run: Any, load_file: Any, file: Any, url: s
     assert "1 stored bars were observed later and are kept; the file has 1 of them from" in shown
 
 
-@pytest.mark.xfail(strict=True, reason="loads.with_content takes a load that kept rows back")
 def test_a_file_that_was_kept_back_counts_when_it_is_observed_again(
     load_file: Any, file: Any, url: str
 ) -> None:
@@ -432,7 +431,6 @@ def test_a_file_that_was_kept_back_counts_when_it_is_observed_again(
     assert closes(url, "X") == [1.5, 1.75]
 
 
-@pytest.mark.xfail(strict=True, reason="loads.with_content asks for the series, not the range")
 def test_the_files_of_one_series_are_each_skipped(load_file: Any, file: Any) -> None:
     parts = [file(GOOD.replace("2024-", f"{year}-"), f"{year}.csv") for year in (2022, 2023)]
     assert [load_file(part)["counts"]["inserted"] for part in parts] == [2, 2]

@@ -29,20 +29,19 @@ def undo_load(db: Database, load_id: int) -> UndoReport:
         series_ids = [row.series_id for row in touched]
         tx.run("series.lock", series_ids=series_ids)
         source = f"undo of load {load_id}"
-        # The observation that is taken back is also the one that counts from now on: whatever is
-        # as new as that may be loaded again.
-        observed_at = undone.observed_at
+        spans = [
+            {"series_id": row.series_id, "start": row.first_ts, "end": row.last_ts}
+            for row in touched
+        ]
+        # What comes back was observed when it was, so that whatever is newer may be loaded again.
+        replaced = [
+            tx.run("revisions.replaced_observed_at", load_id=load_id, **span) for span in spans
+        ]
+        observed_at = min(filter(None, replaced), default=undone.observed_at)
         with recorded_load(tx, "undo", source, observed_at=observed_at) as load:
             tx.run("stage.create")
-            for row in touched:
-                tx.run(
-                    "revisions.undo_stage",
-                    series_id=row.series_id,
-                    start=row.first_ts,
-                    end=row.last_ts,
-                    undone=load_id,
-                    load_id=load.load_id,
-                )
+            for span in spans:
+                tx.run("revisions.undo_stage", undone=load_id, load_id=load.load_id, **span)
             tx.run("revisions.revise_gone")
             load.deleted = tx.run("revisions.delete_gone")
             tx.run("stage.revise_changed")

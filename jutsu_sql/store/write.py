@@ -14,7 +14,12 @@ import numpy.typing as npt
 
 from jutsu_sql.bars import VALUES, Bars, Rejection, Series
 from jutsu_sql.database import Connection, Database
-from jutsu_sql.errors import BarConflictError, IntegrityError, RejectedBarsError
+from jutsu_sql.errors import (
+    BarConflictError,
+    DatabaseLockedError,
+    IntegrityError,
+    RejectedBarsError,
+)
 from jutsu_sql.instants import datetime_from_us, us_from_datetime
 from jutsu_sql.store.loads import (
     Load,
@@ -30,6 +35,8 @@ _log = logging.getLogger("jutsu_sql")
 # Large enough for SQLite's images and small enough to bound memory; binary COPY cuts it further.
 _BLOCK_ROWS = 32_768
 _SHOWN_REJECTIONS = 5
+# From here on, building the key after a first load into an empty table is faster than keeping it.
+_KEY_AFTER_ROWS = 100_000
 # A batch that has this share of its range's intervals, or more, is compared with what is stored
 # there before anything is staged. A stock's minutes are a fifth of all minutes.
 _DENSE_SHARE = 1 / 8
@@ -210,14 +217,29 @@ class _Writer:
 
     def _load_directly(self, bars: Bars, batches: Sequence[_Batch]) -> bool:
         """Whether it could be done: plain SQL by someone who takes no lock may come in between."""
+        rows = sum(len(batch.rows) for batch in batches)
+        key_can_wait = rows >= _KEY_AFTER_ROWS and self._tx.run("bars.key_can_wait")
         try:
-            with self._tx.transaction():
-                blocks = _blocks(bars, batches, self._load.load_id)
-                inserted = self._tx.bulk_load("bars.load", blocks)
+            if not (key_can_wait and self._load_without_key(bars, batches)):
+                with self._tx.transaction():
+                    self._tx.bulk_load("bars.load", _blocks(bars, batches, self._load.load_id))
         except IntegrityError:
             return False
-        self._load.inserted += inserted
+        self._load.inserted += rows
         touch_series(self._tx, self._load, [batch.series_id for batch in batches])
+        return True
+
+    def _load_without_key(self, bars: Bars, batches: Sequence[_Batch]) -> bool:
+        """Whether it could be done: somebody else may be using the table."""
+        tx = self._tx
+        try:
+            with tx.transaction():
+                tx.run("bars.lock")
+                tx.run("bars.drop_key")
+                tx.bulk_load("bars.load", _blocks(bars, batches, self._load.load_id))
+                tx.run("bars.add_key")
+        except DatabaseLockedError:
+            return False
         return True
 
     def _load_staged(self, bars: Bars, batches: Sequence[_Batch], names: dict[int, Series]) -> None:
