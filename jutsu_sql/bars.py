@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -55,6 +55,10 @@ class Rejection:
     ts: datetime | None
     reason: str
     values: tuple[float, ...]
+
+    def moved(self, rows: int) -> Rejection:
+        """The same rejection, so many rows further down."""
+        return replace(self, row=self.row + rows) if rows else self
 
 
 @dataclass(frozen=True, slots=True)

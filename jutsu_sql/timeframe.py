@@ -85,6 +85,14 @@ def session_start(us: Micros, timeframe: Timeframe, tz: str | None = None) -> Mi
     return floor_session(us, timeframe)
 
 
+def interval_end(us: Micros, timeframe: Timeframe) -> Micros:
+    """Where the intervals that start at ``us`` end; a day ends at 00:00 UTC of the next."""
+    if timeframe.unit == "M":
+        months = us.astype("M8[us]").astype("M8[M]") + np.timedelta64(timeframe.count, "M")
+        return months.astype("M8[us]").astype(np.int64)
+    return us + timeframe.count * _LENGTH_US[timeframe.unit]
+
+
 def floor_session(us: Micros, timeframe: Timeframe) -> Micros:
     """The date, Monday or first of the month that holds each moment, as 00:00 microseconds."""
     if timeframe.unit == "M":

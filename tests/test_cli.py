@@ -223,12 +223,17 @@ def nothing_is_there(url: str) -> bool:
 
 def test_a_look_at_an_empty_database_leaves_it_empty(empty_url: str) -> None:
     status = run("migrate", "--status", "--url", empty_url, status=1)
-    assert status.stdout.splitlines()[1].endswith("0001-bars  pending")
+    states = [line.split() for line in status.stdout.splitlines()[1:]]
+    assert [(name.split("-", 1)[1], state) for name, state in states] == [
+        ("0001-bars", "pending"),
+        ("0002-ledger", "pending"),
+    ]
     preview = run("migrate", "--dry-run", "--url", empty_url).stdout
     assert preview.startswith("-- migration ")
     assert "CREATE TABLE IF NOT EXISTS bars" in preview
-    ((pending,),) = run_json("migrate", "--dry-run", "--url", empty_url).values()
-    assert pending["sql"] in preview
+    pending = run_json("migrate", "--dry-run", "--url", empty_url)["pending"]
+    assert [each["migration"] for each in pending] == [name for name, _ in states]
+    assert all(each["sql"] in preview for each in pending)
     assert run_json("info", "--url", empty_url)["schema"] != "current"
     run("series", "--url", empty_url, status=1)
     run("query", "series.summary", "--url", empty_url, status=1)
@@ -236,11 +241,11 @@ def test_a_look_at_an_empty_database_leaves_it_empty(empty_url: str) -> None:
 
 
 def test_migrate_is_told_previewed_applied_and_taken_back(empty_url: str) -> None:
-    (applied,) = run_json("migrate", "--url", empty_url)["applied"]
+    applied = run_json("migrate", "--url", empty_url)["applied"]
     assert run_json("migrate", "--url", empty_url) == {"applied": []}
     assert run_json("migrate", "--status", "--url", empty_url) == {
         "is_current": True,
-        "migrations": [{"migration": applied, "state": "applied"}],
+        "migrations": [{"migration": name, "state": "applied"} for name in applied],
     }
     assert run_json("migrate", "--dry-run", "--url", empty_url) == {"pending": []}
     assert "Nothing to apply" in run("migrate", "--url", empty_url).stdout
@@ -248,7 +253,7 @@ def test_migrate_is_told_previewed_applied_and_taken_back(empty_url: str) -> Non
     assert "--yes" in refused.stderr
     run("migrate", "--status", "--url", empty_url)
     assert run_json("migrate", "--rollback", "--yes", "--url", empty_url) == {
-        "rolled_back": [applied]
+        "rolled_back": applied[::-1]
     }
     run("migrate", "--status", "--url", empty_url, status=1)
     assert (

@@ -33,7 +33,7 @@ def minutes(count: int, symbol: str = "AAPL", first: datetime = DAY) -> Bars:
     return Bars.from_arrays(symbol, "1m", us, close, close + 1, close - 1, close, close * 10)
 
 
-def counts(report: Any) -> tuple[int, int, int, int, int]:
+def counts(report: Any) -> tuple[int, ...]:
     return (
         report.received,
         report.inserted,
@@ -158,7 +158,7 @@ def test_a_failed_write_leaves_nothing(store: BarStore, monkeypatch: pytest.Monk
         raise KeyboardInterrupt
 
     store.write(minutes(5), source="test")
-    monkeypatch.setattr(write, "_touch", interrupted)
+    monkeypatch.setattr(write, "touch_series", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.write(minutes(50), source="test")
     with pytest.raises(KeyboardInterrupt):

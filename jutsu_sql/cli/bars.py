@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 @click.option("--end", metavar="WHEN", help="The last one; a bare date is its whole day, in UTC.")
 @click.option("--last", metavar="N", type=click.IntRange(min=1), help="Only the last N bars.")
 @click.option(
+    "--as-of",
+    metavar="TIME",
+    help="As they were known then: a time with its offset, or a date for its end.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["table", "csv", "json"]),
@@ -45,6 +50,7 @@ def command(
     start: str | None,
     end: str | None,
     last: int | None,
+    as_of: str | None,
     form: str,
     url: str | None,
     config_path: str | None,
@@ -55,24 +61,32 @@ def command(
     that give the same double back, so that a volume of 123 is written 123.0. A series that is
     stored but has no bar in the range prints no bar; one that is not stored is an error.
 
+    With --as-of no later load counts: corrections, deletes and undos that came after that time are
+    not seen. `jutsu-sql loads` tells when each load was finished.
+
     \b
     Example:
       jutsu-sql bars AAPL 1D --last 5
       jutsu-sql bars AAPL 1h --start 2024-01-02 --end 2024-01-31 --format csv > aapl.csv
+      jutsu-sql bars AAPL 1D --last 5 --as-of 2024-03-01T16:00-05:00
     """
     if last is not None and start is not None:
         raise click.UsageError("--last counts back from --end, so it goes without --start")
     with open_store(url, config_path) as (db, store):
-        if last is None:
+        if as_of is not None:
+            bars = store.read(symbol, timeframe, start, end, as_of=as_of)
+            bars = bars[-last:] if last else bars
+        elif last is None:
             bars = store.read(symbol, timeframe, start, end)
         else:
             bars = store.latest(symbol, timeframe, last, end=end)
         if not bars.series:
-            raise click.ClickException(_explain_unknown(db, symbol, timeframe))
+            raise click.ClickException(explain_unknown(db, symbol, timeframe))
     _PRINTERS[form](bars)
 
 
-def _explain_unknown(db: Database, symbol: str, timeframe: str) -> str:
+def explain_unknown(db: Database, symbol: str, timeframe: str) -> str:
+    """That a series is not stored, and what the user may have meant."""
     stored = db.run("series.matching", symbol=None, timeframe=None)
     of_symbol = [series.timeframe for series in stored if series.symbol == symbol]
     near = get_close_matches(symbol, {series.symbol for series in stored}, 3)

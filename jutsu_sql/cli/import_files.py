@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +37,28 @@ _FIRST_BARS = 3
 _SYMBOL = re.compile(r"\^?[A-Z0-9]+(?:[.=-][A-Z0-9]+)*")
 _SUFFIX = re.compile(r"(?:\.(?:csv|tsv|txt))?(?:\.gz)?$", re.IGNORECASE)
 
+_SHOWN_COUNTS = ("inserted", "updated", "unchanged", "kept")
+_COUNTS = (
+    "load_id",
+    "received",
+    "inserted",
+    "updated",
+    "unchanged",
+    "kept",
+    "kept_from_partial",
+    "rejected",
+    "skipped",
+)
+
 Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
 class _Outcome:
-    """What became of one file: ``counts`` if it was stored, ``first`` if it was only looked at."""
+    """What became of one file: ``counts`` if it was stored, ``first`` if it was only looked at.
+
+    A file that was skipped is stored as well, by an earlier load.
+    """
 
     path: Path
     symbol: str | None = None
@@ -70,6 +87,20 @@ def _column_map(
             raise click.BadParameter(f'{pair!r} is not FIELD=NAME, as in close="Close Price"')
         columns[name.strip()] = header
     return columns
+
+
+def _aware_time(_ctx: click.Context, _param: click.Parameter, given: str | None) -> datetime | None:
+    if given is None:
+        return None
+    try:
+        time = datetime.fromisoformat(given)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise click.BadParameter(
+            f"{given!r} is no ISO 8601 time with its offset, such as 2024-01-02T21:00Z"
+        )
+    return time
 
 
 @click.command()
@@ -102,6 +133,13 @@ def _column_map(
     help="What to do with bars that are stored already and differ.",
 )
 @click.option("--strict", is_flag=True, help="Store nothing of a file with a bad row.")
+@click.option(
+    "--observed-at",
+    metavar="TIME",
+    callback=_aware_time,
+    help="When the files were taken from their source, with its offset.  [default: now]",
+)
+@click.option("--force", is_flag=True, help="Load a file again that is loaded already.")
 @click.option("--dry-run", is_flag=True, help="Show what is understood; open no database.")
 @json_option
 @database_options
@@ -121,15 +159,19 @@ def command(
     """Load bars from CSV files that have a header, plain or gzip.
 
     Columns are found by their names: date and time (or timestamp), open, high, low, close, volume.
-    Each file is one load, all or nothing; importing it again changes nothing. Rows that are no
-    valid bars are refused, and listed with their lines.
+    Each file is one load, all or nothing. Rows that are no valid bars are refused, and listed with
+    their lines; `jutsu-sql rejected` lists them again.
+
+    A file that was loaded before, in the same way, is skipped if nothing has touched its series
+    since: its rows are reported as unchanged, and those that were refused then as refused. A stored
+    bar that was observed later than --observed-at is kept, and counted.
 
     --tz says where the exchange is. A daily bar lands on its session date there, whatever stamp
     the vendor gave it; an intraday bar on its UTC instant, and times without a zone are read there.
 
     \b
     Exit status:
-      0  every row is stored now
+      0  every row is stored now, but for those that the database has from a later observation
       3  the files are stored, but rows of them were refused
       1  a file could not be imported (the others were)
 
@@ -137,6 +179,7 @@ def command(
     Example:
       jutsu-sql import AAPL.csv --timeframe 1D --tz America/New_York
       jutsu-sql import TCS.csv.gz --timeframe 1D --column close="Close Price" --dry-run
+      jutsu-sql import SPY.csv --timeframe 1D --observed-at 2024-01-02T21:00Z
     """
     from jutsu_sql.instants import zone
     from jutsu_sql.timeframe import parse_timeframe
@@ -184,7 +227,8 @@ def _importer(
 ) -> Iterator[_Import]:
     from jutsu_sql.sources import import_csv, read_csv, refused_lines
 
-    on_conflict, strict = options.pop("on_conflict"), options.pop("strict")
+    strict = options.pop("strict")
+    writing = {name: options.pop(name) for name in ("on_conflict", "observed_at", "force")}
 
     def look(outcome: _Outcome, progress: Progress | None) -> None:
         assert outcome.symbol
@@ -214,14 +258,13 @@ def _importer(
                 outcome.path,
                 symbol=outcome.symbol,
                 timeframe=outcome.timeframe,
-                on_conflict=on_conflict,
                 strict=strict,
                 progress=progress,
+                **writing,
                 **options,
             )
             outcome.layout, outcome.refused = done.layout, done.refused
-            names = ("load_id", "received", "inserted", "updated", "unchanged", "rejected")
-            outcome.counts = {name: getattr(done.report, name) for name in names}
+            outcome.counts = {name: getattr(done.report, name) for name in _COUNTS}
 
         yield load
 
@@ -269,18 +312,38 @@ def _print_outcomes(outcomes: Sequence[_Outcome]) -> None:
     if stored:
         print_table(
             "Imported",
-            ("file", "symbol", "timeframe", "rows", "inserted", "updated", "unchanged", "refused"),
+            ("file", "symbol", "timeframe", "rows", *_SHOWN_COUNTS, "refused"),
             [
-                (each.path, each.symbol, each.timeframe, *list(each.counts.values())[1:])
+                (
+                    each.path,
+                    each.symbol,
+                    each.timeframe,
+                    *(each.counts[name] for name in ("received", *_SHOWN_COUNTS, "rejected")),
+                )
                 for each in stored
             ],
         )
+    for outcome in stored:
+        _print_notes(outcome)
     for outcome in outcomes:
         if outcome.refused:
             _print_refused(outcome)
     for outcome in outcomes:
         if outcome.error:
             click.echo(f"Error: {outcome.error}", err=True)
+
+
+def _print_notes(outcome: _Outcome) -> None:
+    path, counts = outcome.path, outcome.counts
+    if counts["skipped"]:
+        refused = f", which refused {counts['rejected']} rows" if counts["rejected"] else ""
+        click.echo(
+            f"{path}: already loaded by load {counts['load_id']}{refused}; --force loads it again"
+        )
+    if counts["kept"]:
+        partial = counts["kept_from_partial"]
+        early = f"; the file has {partial} of them from before they were over" if partial else ""
+        click.echo(f"{path}: {counts['kept']} stored bars were observed later and are kept{early}")
 
 
 def _print_layout(outcome: _Outcome) -> None:

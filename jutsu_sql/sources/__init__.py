@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -38,7 +41,12 @@ class RefusedLine:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What one file held, what became of it, and its lines that were refused."""
+    """What one file held, what became of it, and its lines that were refused.
+
+    If ``report.skipped``, the load ``report.load_id`` stored this file before, and nothing was done
+    now: its rows count as ``unchanged`` but for those that were refused then, and ``refused`` lists
+    these. ``report.rejections`` is then empty.
+    """
 
     path: Path
     layout: CsvLayout
@@ -57,11 +65,16 @@ def import_csv(
     date_format: str | None = None,
     on_conflict: Literal["update", "ignore", "error"] = "update",
     strict: bool = False,
+    observed_at: datetime | None = None,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Store the bars of one CSV file, as one load: all that validation accepts, or nothing.
 
-    The file is read as :func:`read_csv` does, and written as :meth:`BarStore.write` does.
+    The file is read as :func:`read_csv` does, and written as :meth:`BarStore.write` does. Lines
+    that are refused are kept in ``rejected_bars``, with their number as the position and their text
+    as ``raw``. A file that was loaded before, by the same arguments, and whose series nothing has
+    touched since is skipped, unless ``force``; with ``on_conflict="error"`` it is never skipped.
 
     Raises:
         SourceError: the file cannot be read, or none of its rows can be stored.
@@ -77,15 +90,60 @@ def import_csv(
         date_format=date_format,
         progress=progress,
     )
-    refused = refused_lines(parsed, strict=strict)
+    if strict:
+        refused_lines(parsed, strict=True)
+    refused: dict[int, RefusedLine] = {}
+
+    def describe(rejection: Rejection) -> tuple[int, str, str]:
+        # All at once, when the first is asked for: the file is read again for them. If they are all
+        # that the file has, this raises, and the load does not happen.
+        if not refused:
+            refused.update((each.line, each) for each in refused_lines(parsed))
+        each = refused[int(parsed.lines[rejection.row])]
+        return each.line, each.reason, each.text
+
     report = store.write(
         parsed.bars,
         source="csv",
         on_conflict=on_conflict,
+        observed_at=observed_at,
         uri=parsed.path.absolute().as_uri(),
-        content_sha256=parsed.content_sha256,
+        content_sha256=_content(parsed, tz, columns, date_format, on_conflict),
+        # Whoever wants an error for stored bars has not asked whether this file brought them.
+        force=force or on_conflict == "error",
+        describe=describe,
     )
-    return ImportReport(parsed.path, parsed.layout, report, refused)
+    if not report.skipped:
+        return ImportReport(parsed.path, parsed.layout, report, list(refused.values()))
+    before = [
+        RefusedLine(row.position, row.reason, row.raw) for row in store.rejected(report.load_id)
+    ]
+    rows = len(parsed.bars)
+    report = replace(report, received=rows, unchanged=rows - len(before), rejected=len(before))
+    return ImportReport(parsed.path, parsed.layout, report, before)
+
+
+def _content(
+    parsed: CsvBars,
+    tz: str | None,
+    columns: Mapping[str, str] | None,
+    date_format: str | None,
+    on_conflict: str,
+) -> str:
+    """The hash of what a file says, which is more than its bytes.
+
+    The same bytes as another symbol, in another zone or by other columns are other bars, and what
+    ``"ignore"`` left alone ``"update"`` may replace.
+    """
+    reading = (
+        parsed.content_sha256,
+        parsed.bars.series,
+        tz,
+        sorted((columns or {}).items()),
+        date_format,
+        on_conflict,
+    )
+    return hashlib.sha256(json.dumps(reading).encode()).hexdigest()
 
 
 def refused_lines(parsed: CsvBars, *, strict: bool = False) -> list[RefusedLine]:

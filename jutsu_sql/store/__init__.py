@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain
 from typing import Any, Literal
 
 from jutsu_sql.bars import Bars
 from jutsu_sql.database import Database
 from jutsu_sql.migrations import require_current
 from jutsu_sql.store.delete import DeleteReport, delete_bars
-from jutsu_sql.store.read import SeriesSummary, read_bars, read_latest, summarize_series
-from jutsu_sql.store.write import LoadReport, write_bars
+from jutsu_sql.store.read import (
+    SeriesSummary,
+    read_as_of,
+    read_bars,
+    read_history,
+    read_latest,
+    summarize_series,
+)
+from jutsu_sql.store.undo import UndoReport, undo_load
+from jutsu_sql.store.write import DescribeRejection, LoadReport, write_bars
 
-__all__ = ["BarStore", "DeleteReport", "LoadReport", "SeriesSummary"]
+__all__ = ["BarStore", "DeleteReport", "LoadReport", "SeriesSummary", "UndoReport"]
 
 
 class BarStore:
@@ -37,19 +47,32 @@ class BarStore:
         tz: str | None = None,
         on_conflict: Literal["update", "ignore", "error"] = "update",
         strict: bool = False,
+        observed_at: datetime | None = None,
         uri: str | None = None,
         content_sha256: str | None = None,
+        force: bool = False,
+        describe: DescribeRejection | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> LoadReport:
         """Store bars, all in one transaction, and note it as one load.
 
         ``bars`` is :class:`Bars`, anything with ``__arrow_c_stream__`` (pandas, polars, DuckDB,
         pyarrow), or an iterable of objects or mappings; ``symbol``, ``timeframe`` and ``tz`` go to
-        the conversion, see :meth:`Bars.from_records`. Writing the same bars again changes nothing.
+        the conversion, see :meth:`Bars.from_records`. An iterator of :class:`Bars` is written part
+        by part in the one transaction, with one part in memory; ``progress`` is called with the
+        number of rows so far. Writing the same bars again changes nothing.
 
         ``on_conflict`` says what becomes of a stored bar that the batch has too: ``"update"``
         replaces it if a value differs, ``"ignore"`` leaves it, ``"error"`` refuses the whole load.
+        ``observed_at`` (aware; now, if not given) is when the bars were taken from their source: a
+        stored bar that was observed later is kept, and counted. The replaced version of a bar stays
+        readable by ``as_of``.
+
         Rows that validation refuses (:meth:`Bars.validate`) are left out, counted, listed in the
-        report and logged as a warning; with ``strict`` they refuse the whole load.
+        report, logged as a warning and kept in ``rejected_bars``, by ``describe`` if given: it maps
+        a :class:`Rejection` to a position, a reason and the raw text. With ``strict`` they refuse
+        the whole load. Content that was loaded before (by ``content_sha256``) and whose series
+        nothing has touched since is skipped, unless ``force``.
 
         Raises:
             BarsError: the bars cannot be taken as they are; :class:`RejectedBarsError` if strict.
@@ -58,12 +81,16 @@ class BarStore:
         """
         return write_bars(
             self._db,
-            Bars.of(bars, symbol=symbol, timeframe=timeframe, tz=tz),
+            _parts(bars, symbol, timeframe, tz),
             source=source,
             on_conflict=on_conflict,
             strict=strict,
+            observed_at=observed_at,
             uri=uri,
             content_sha256=content_sha256,
+            force=force,
+            describe=describe,
+            progress=progress,
         )
 
     def read(
@@ -73,18 +100,23 @@ class BarStore:
         start: Any = None,
         end: Any = None,
         *,
+        as_of: Any = None,
         as_decimal: bool = False,
     ) -> Bars:
         """The bars of one symbol, or of several, from ``start`` to ``end``, both inclusive.
 
         Bounds are aware datetimes, dates or ISO 8601 strings; a bare date is its whole day in UTC.
         Rows come by series in the order of the symbols, then by time. A symbol without bars has
-        none. ``as_decimal`` gives exactly the decimals that were written.
+        none. ``as_of`` (a time, or a date for its end) gives them exactly as they were known then.
+        ``as_decimal`` gives exactly the decimals that were written.
 
         Raises:
             BarsError: a bound or the timeframe cannot be understood.
         """
-        bars = read_bars(self._db, symbol, timeframe, start, end)
+        if as_of is None:
+            bars = read_bars(self._db, symbol, timeframe, start, end)
+        else:
+            bars = read_as_of(self._db, symbol, timeframe, start, end, as_of)
         return bars.as_decimal() if as_decimal else bars
 
     def latest(
@@ -97,6 +129,38 @@ class BarStore:
     def series(self) -> list[SeriesSummary]:
         """Every series with its first and last bar and their number, by symbol and timeframe."""
         return summarize_series(self._db)
+
+    def history(self, symbol: str, timeframe: str, ts: Any) -> list[Any]:
+        """Every version of one bar, oldest first.
+
+        Rows have ``load_id``, ``source``, ``observed_at``, ``known_from``, ``known_until`` (None
+        while current), ``superseded_by`` and the values. ``ts`` is an aware time, or a date.
+        """
+        return read_history(self._db, symbol, timeframe, ts)
+
+    def loads(self, n: int = 20) -> list[Any]:
+        """The last ``n`` loads, newest first, as rows of the table ``loads``."""
+        rows: list[Any] = self._db.run("loads.recent", n=n)
+        return rows
+
+    def rejected(self, load_id: int | None = None) -> list[Any]:
+        """The rows that validation refused, of one load or of all, by load and position.
+
+        Rows have ``load_id``, ``position``, ``symbol``, ``timeframe``, ``ts``, ``reason``, ``raw``.
+        """
+        rows: list[Any] = self._db.run("rejected.list", load_id=load_id)
+        return rows
+
+    def undo(self, load_id: int) -> UndoReport:
+        """Take one load back, as a load of its own, which can be undone like any other.
+
+        Bars that it changed go back to what they were, bars that it inserted go away, bars that it
+        deleted come back. What later loads have written or deleted since is left alone.
+
+        Raises:
+            BarsError: there is no such load.
+        """
+        return undo_load(self._db, load_id)
 
     def delete(
         self,
@@ -118,3 +182,13 @@ class BarStore:
         return delete_bars(
             self._db, symbol, timeframe, start, end, everything=everything, source=source
         )
+
+
+def _parts(bars: Any, symbol: str | None, timeframe: str | None, tz: str | None) -> Iterable[Bars]:
+    """One Bars of whatever it is; or the Bars of an iterator of them, one by one."""
+    if isinstance(bars, Iterator):
+        first = next(bars, None)
+        if isinstance(first, Bars):
+            return chain([first], bars)
+        bars = [] if first is None else chain([first], bars)
+    return [Bars.of(bars, symbol=symbol, timeframe=timeframe, tz=tz)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
-from jutsu_sql.store.loads import recorded_load
+from jutsu_sql.store.loads import Touched, note_series, recorded_load, touch_series
 from jutsu_sql.store.read import bounds
 from jutsu_sql.timeframe import parse_timeframe
 
@@ -46,8 +46,10 @@ def delete_bars(
         tx.run("series.lock", series_ids=series_ids)
         touched = []
         for series_id in series_ids:
+            tx.run("bars.revise", series_id=series_id, superseded_by=load.load_id, **span)
             if deleted := tx.run("bars.delete", series_id=series_id, **span):
                 load.deleted += deleted
-                touched.append(series_id)
-        tx.run("series.touch", load_id=load.load_id, series_ids=touched)
+                touched.append(Touched(series_id, span["start"], span["end"]))
+        note_series(tx, load, touched)
+        touch_series(tx, load, [row.series_id for row in touched])
     return DeleteReport(load.load_id, load.deleted)

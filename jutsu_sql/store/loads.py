@@ -1,13 +1,14 @@
-"""The audit trail: one row of ``loads`` for each write or delete."""
+"""The audit trail: one row of ``loads`` for each write, delete or undo, and what it touched."""
 
 from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import jutsu_sql
 from jutsu_sql.bars import Series
@@ -16,19 +17,29 @@ from jutsu_sql.database import Connection, Database
 
 @dataclass(slots=True)
 class Load:
-    """A load under way: its id and what it has done so far, in rows."""
+    """A load under way: its id, and what it has done so far, in rows."""
 
     load_id: int
+    observed_at: datetime
     received: int = 0
     inserted: int = 0
     updated: int = 0
+    kept: int = 0
     rejected: int = 0
     deleted: int = 0
 
     @property
     def unchanged(self) -> int:
         """Rows that were stored already, and stay as they are."""
-        return self.received - self.inserted - self.updated - self.rejected
+        return self.received - self.inserted - self.updated - self.kept - self.rejected
+
+
+class Touched(NamedTuple):
+    """One series, and between which times a load touches it."""
+
+    series_id: int
+    first_ts: datetime
+    last_ts: datetime
 
 
 @contextmanager
@@ -37,36 +48,57 @@ def recorded_load(
     kind: str,
     source: str,
     *,
+    observed_at: datetime | None = None,
     uri: str | None = None,
     content_sha256: str | None = None,
 ) -> Iterator[Load]:
     """A row of ``loads`` around some work, in the caller's transaction."""
     now = datetime.now(UTC)
-    load = Load(
-        tx.run(
-            "loads.start",
-            kind=kind,
-            source=source,
-            uri=uri,
-            content_sha256=content_sha256,
-            observed_at=now,
-            started_at=now,
-            actor=_actor(),
-            tool_version=f"jutsu_sql {jutsu_sql.__version__}",
-        )
+    observed_at = observed_at or now
+    load_id = tx.run(
+        "loads.start",
+        kind=kind,
+        source=source,
+        uri=uri,
+        content_sha256=content_sha256,
+        observed_at=observed_at,
+        started_at=now,
+        actor=_actor(),
+        tool_version=f"jutsu_sql {jutsu_sql.__version__}",
     )
+    load = Load(load_id, observed_at)
     yield load
     tx.run(
         "loads.finish",
         load_id=load.load_id,
-        finished_at=datetime.now(UTC),
         received=load.received,
         inserted=load.inserted,
         updated=load.updated,
         unchanged=load.unchanged,
+        kept=load.kept,
         rejected=load.rejected,
         deleted=load.deleted,
     )
+
+
+def note_series(tx: Connection, load: Load, touched: Iterable[Touched]) -> None:
+    """Note which series a load is about, and where in them."""
+    rows = list(touched)
+    if rows:
+        series_ids, firsts, lasts = map(list, zip(*rows, strict=True))
+        tx.run(
+            "loads.note_series",
+            load_id=load.load_id,
+            series_ids=series_ids,
+            firsts=firsts,
+            lasts=lasts,
+        )
+
+
+def touch_series(tx: Connection, load: Load, series_ids: Sequence[int]) -> None:
+    """Note a load as the last one that changed these series."""
+    if series_ids:
+        tx.run("series.touch", load_id=load.load_id, series_ids=list(series_ids))
 
 
 def _actor() -> str:

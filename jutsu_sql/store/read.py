@@ -71,6 +71,30 @@ def read_latest(db: Database, symbol: str, timeframe: str, n: int, end: Any) -> 
     return _one_series(series, columns)
 
 
+def read_as_of(
+    db: Database, symbol: str | Sequence[str], timeframe: str, start: Any, end: Any, as_of: Any
+) -> Bars:
+    """See :meth:`jutsu_sql.BarStore.read`."""
+    frame = str(parse_timeframe(timeframe))
+    names = [symbol] if isinstance(symbol, str) else symbol
+    params = {**bounds(start, end), "as_of": datetime_from_us(us_from_bound(as_of, end=True))}
+    parts = []
+    for series, series_id in find_series(db, [Series(name, frame) for name in names]).items():
+        parts.append(_one_series(series, db.run("bars.read_as_of", series_id=series_id, **params)))
+    return Bars.concat(parts)
+
+
+def read_history(db: Database, symbol: str, timeframe: str, ts: Any) -> list[Any]:
+    """See :meth:`jutsu_sql.BarStore.history`."""
+    frame = str(parse_timeframe(timeframe))
+    found = db.run("series.find", symbol=symbol, timeframe=frame)
+    if found is None:
+        return []
+    moment = datetime_from_us(us_from_bound(ts, end=False))
+    rows: list[Any] = db.run("revisions.history", series_id=found.series_id, ts=moment)
+    return rows
+
+
 def summarize_series(db: Database) -> list[SeriesSummary]:
     """See :meth:`jutsu_sql.BarStore.series`."""
     return [SeriesSummary(*row) for row in db.run("series.summary")]

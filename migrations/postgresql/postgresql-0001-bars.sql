@@ -5,7 +5,7 @@
 
 CREATE TABLE IF NOT EXISTS loads (
     load_id         int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind            text NOT NULL CHECK (kind IN ('write', 'delete')),
+    kind            text NOT NULL CHECK (kind IN ('write', 'delete', 'undo')),
     source          text NOT NULL,
     uri             text,
     content_sha256  text,
@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS loads (
     rows_inserted   bigint NOT NULL DEFAULT 0,
     rows_updated    bigint NOT NULL DEFAULT 0,
     rows_unchanged  bigint NOT NULL DEFAULT 0,
+    rows_kept       bigint NOT NULL DEFAULT 0,
     rows_rejected   bigint NOT NULL DEFAULT 0,
     rows_deleted    bigint NOT NULL DEFAULT 0,
     actor           text NOT NULL,

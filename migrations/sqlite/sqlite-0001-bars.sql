@@ -5,7 +5,7 @@
 
 CREATE TABLE IF NOT EXISTS loads (
     load_id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind            TEXT NOT NULL CHECK (kind IN ('write', 'delete')),
+    kind            TEXT NOT NULL CHECK (kind IN ('write', 'delete', 'undo')),
     source          TEXT NOT NULL,
     uri             TEXT,
     content_sha256  TEXT,
@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS loads (
     rows_inserted   INTEGER NOT NULL DEFAULT 0,
     rows_updated    INTEGER NOT NULL DEFAULT 0,
     rows_unchanged  INTEGER NOT NULL DEFAULT 0,
+    rows_kept       INTEGER NOT NULL DEFAULT 0,
     rows_rejected   INTEGER NOT NULL DEFAULT 0,
     rows_deleted    INTEGER NOT NULL DEFAULT 0,
     actor           TEXT NOT NULL,

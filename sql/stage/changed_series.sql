@@ -1,6 +1,8 @@
--- The series that a merge of new bars, and of corrections unless :new_only is 1, has touched.
+-- The series that a merge of new bars, and of changed ones unless :new_only is 1, touches, and where.
 -- kind: many
-SELECT DISTINCT series_id
+-- timestamps: first_ts, last_ts
+SELECT series_id, min(ts) AS first_ts, max(ts) AS last_ts
 FROM stage_changes
-WHERE is_new >= CAST(:new_only AS int)
+WHERE change = 'new' OR (change = 'changed' AND CAST(:new_only AS int) = 0)
+GROUP BY series_id
 ORDER BY series_id

@@ -1,6 +1,8 @@
--- The batch that may overlap what is stored, and the part of it that will be written.
+-- The batch that may overlap what is stored, and what sets it apart from that.
 -- kind: script
 CREATE TEMP TABLE stage_bars AS
 SELECT series_id, load_id, ts, open, high, low, close, volume FROM bars WHERE 1 = 0;
 CREATE TEMP TABLE stage_changes AS
-SELECT series_id, load_id, ts, open, high, low, close, volume, 1 AS is_new FROM bars WHERE 1 = 0;
+SELECT series_id, load_id, ts, open, high, low, close, volume, CAST('' AS text) AS change
+FROM bars
+WHERE 1 = 0;

@@ -9,4 +9,4 @@ SET
     close = c.close,
     volume = c.volume
 FROM stage_changes AS c
-WHERE c.is_new = 0 AND bars.series_id = c.series_id AND bars.ts = c.ts
+WHERE c.change = 'changed' AND bars.series_id = c.series_id AND bars.ts = c.ts

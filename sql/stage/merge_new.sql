@@ -3,6 +3,6 @@
 INSERT INTO bars (series_id, load_id, ts, open, high, low, close, volume)
 SELECT series_id, load_id, ts, open, high, low, close, volume
 FROM stage_changes
-WHERE is_new = 1
+WHERE change = 'new'
 ORDER BY series_id, ts
 ON CONFLICT (series_id, ts) DO NOTHING

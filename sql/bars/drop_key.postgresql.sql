@@ -1,0 +1,3 @@
+-- Drop the key for a first load.
+-- kind: exec
+ALTER TABLE bars DROP CONSTRAINT bars_pkey

@@ -1,0 +1,3 @@
+-- 0: the table is its key.
+-- kind: value
+SELECT 0

@@ -1,0 +1,7 @@
+-- Refused rows, of one load or of all, by load and position.
+-- kind: many
+-- timestamps: ts
+SELECT load_id, position, symbol, timeframe, ts, reason, raw
+FROM rejected_bars
+WHERE load_id = coalesce(CAST(:load_id AS int), load_id)
+ORDER BY load_id, position

@@ -1,0 +1,4 @@
+-- Make room for the next batch of the same load.
+-- kind: script
+DELETE FROM stage_bars;
+DELETE FROM stage_changes;

@@ -1,0 +1,7 @@
+-- The bars of the batch that an earlier load knew better.
+-- kind: columns
+-- timestamps: ts
+SELECT series_id, ts
+FROM stage_changes
+WHERE change = 'kept'
+ORDER BY series_id, ts
