@@ -6,22 +6,27 @@ Formats: https://www.postgresql.org/docs/current/sql-copy.html ("Binary Format")
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jutsu_sql.instants import DAY_US
+from jutsu_sql.ragged import Cells, Ragged, lay, packed, parts
 
 # The signature, no flags, no header extension.
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
 # PostgreSQL counts from 2000-01-01.
-PG_EPOCH_US = 10_957 * DAY_US
+_PG_EPOCH_DAYS = 10_957
+PG_EPOCH_US = _PG_EPOCH_DAYS * DAY_US
 # About half a megabyte of bars: a write's fixed cost vanishes, and the rows stay in the
 # second-level cache.
 _ROWS_A_WRITE = 8_192
+_BYTES_A_WRITE = 2**20
 # ndim, flags, element type, dimension, lower bound: five int32.
 _ARRAY_HEADER_BYTES = 20
 
@@ -34,7 +39,13 @@ _WIRE = {
     np.dtype(np.float32): np.dtype(">f4"),
     np.dtype(np.float64): np.dtype(">f8"),
     np.dtype("M8[us]"): np.dtype(">i8"),
+    np.dtype("M8[D]"): np.dtype(">i4"),
 }
+_NULL = -1
+# A numeric is base 10,000 digits behind four int16: their count, the weight of the first one, the
+# sign, and how many decimals are shown (numeric_send in src/backend/utils/adt/numeric.c).
+_NUMERIC_HEADER = 4
+_NEGATIVE, _NAN = 0x4000, 0xC000
 # What the elements of an array are, by the OID of the array type (pg_type.dat).
 ARRAY_DTYPES = {
     1000: np.dtype("?"),
@@ -50,9 +61,9 @@ ARRAY_DTYPES = {
 def encode(blocks: Iterable[Sequence[npt.NDArray[Any]]]) -> Iterator[bytes]:
     """Blocks of equally long columns as COPY BINARY data, header and trailer included.
 
-    Columns are bool, int16/32/64, float32/64 or ``datetime64[us]`` (``timestamptz``, UTC), of the
-    same types in every block, in the order of the COPY statement's list: binary COPY applies no
-    casts.
+    Columns are bool, int16/32/64, float32/64, ``datetime64[D]`` (``date``) or ``datetime64[us]``
+    (``timestamp``, and ``timestamptz`` in UTC), of the same types in every block, in the order of
+    the COPY statement's list: binary COPY applies no casts.
 
     Raises:
         TypeError: a column's type has no fixed width on the wire.
@@ -67,11 +78,129 @@ def encode(blocks: Iterable[Sequence[npt.NDArray[Any]]]) -> Iterator[bytes]:
             part = layout[: min(_ROWS_A_WRITE, rows - start)]
             for position, column in enumerate(columns):
                 values = column[start : start + len(part)]
-                if values.dtype.kind == "M":
-                    values = values.view(np.int64) - PG_EPOCH_US
-                part[f"value{position}"] = values
+                part[f"value{position}"] = _wire_values(values)
             yield part.tobytes()
     yield TRAILER
+
+
+def _wire_values(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if values.dtype.kind != "M":
+        return values
+    epoch = _PG_EPOCH_DAYS if values.dtype == np.dtype("M8[D]") else PG_EPOCH_US
+    since: npt.NDArray[Any] = values.view(np.int64) - epoch
+    return since
+
+
+def encode_cells(columns: Sequence[Cells]) -> Iterator[bytes]:
+    """Equally long columns, of any width and with NULLs, as COPY BINARY data; see :func:`encode`.
+
+    Ragged values are sent as they are: text as UTF-8, anything else as its type's binary form.
+    """
+    if all(column.is_fixed for column in columns):
+        yield from encode([[column.values for column in columns]])  # type: ignore[misc]
+        return
+    yield HEADER
+    for part in parts(columns, _ROWS_A_WRITE, _BYTES_A_WRITE):
+        yield _encode_part(part)
+    yield TRAILER
+
+
+def _encode_part(columns: Sequence[Cells]) -> bytes:
+    rows = len(columns[0])
+    pieces: list[npt.NDArray[Any] | Ragged] = []
+    # What has one width in every row gathers here, until a value that has not follows.
+    run: list[tuple[Any, npt.NDArray[Any] | int]] = [(">i2", len(columns))]
+    widths = np.zeros(rows, dtype=np.int64)
+    for position, column in enumerate(columns):
+        values = column.values
+        if isinstance(values, Ragged):
+            item: np.dtype[Any] = np.dtype(np.uint8)
+        elif values.dtype in _WIRE:
+            item = _WIRE[values.dtype]
+            values = _wire_values(values)
+        else:
+            raise TypeError(f"column {position}: {values.dtype} has no fixed width on the wire")
+        if column.is_fixed:
+            run += [(">i4", item.itemsize), (item, values)]  # type: ignore[list-item]
+            continue
+        lengths = column.widths(item.itemsize)
+        shown = lengths if column.valid is None else np.where(column.valid, lengths, _NULL)
+        pieces += [
+            _packed_run([*run, (">i4", shown)], rows),
+            values if isinstance(values, Ragged) else packed(values, column.valid, item),  # type: ignore[arg-type]
+        ]
+        widths += lengths
+        run = []
+    if run:
+        pieces.append(_packed_run(run, rows))
+    widths += sum(piece.dtype.itemsize for piece in pieces if not isinstance(piece, Ragged))
+    ends = np.cumsum(widths)
+    buffer = np.empty(ends[-1], dtype=np.uint8)
+    lay(buffer, ends - widths, pieces)
+    return buffer.tobytes()
+
+
+def _packed_run(run: Sequence[tuple[Any, Any]], rows: int) -> npt.NDArray[Any]:
+    packed_rows = np.empty(rows, dtype=[(f"f{i}", wire) for i, (wire, _) in enumerate(run)])
+    for position, (_, values) in enumerate(run):
+        packed_rows[f"f{position}"] = values
+    return packed_rows
+
+
+def encode_scaled(unscaled: npt.NDArray[np.int64], scale: int) -> Ragged:
+    """``unscaled / 10**scale`` as binary numerics; ``scale`` is 0 to 16."""
+    size = np.abs(unscaled).view(np.uint64)  # the smallest int64 has no positive twin
+    power = np.uint64(10**scale)
+    fraction_groups = -(-scale // 4)
+    whole, fraction = size // power, size % power * np.uint64(10 ** (fraction_groups * 4 - scale))
+    # Five groups hold every int64.
+    groups = [whole // np.uint64(10**e) % np.uint64(10_000) for e in (16, 12, 8, 4, 0)]
+    groups += [
+        fraction // np.uint64(10 ** (4 * i)) % np.uint64(10_000)
+        for i in reversed(range(fraction_groups))
+    ]
+    count = len(groups)
+    digits = np.stack(groups, axis=1)
+    is_set = digits != 0
+    is_zero = ~is_set.any(axis=1)
+    first = np.where(is_zero, 0, np.argmax(is_set, axis=1))
+    end = np.where(is_zero, 0, count - np.argmax(is_set[:, ::-1], axis=1))
+    table = np.empty((len(unscaled), _NUMERIC_HEADER + count), dtype=">i2")
+    table[:, 0] = end - first
+    table[:, 1] = np.where(is_zero, 0, 4 - first)
+    table[:, 2] = np.where(unscaled < 0, _NEGATIVE, 0)
+    table[:, 3] = scale
+    table[:, _NUMERIC_HEADER:] = digits
+    place = np.arange(count)
+    sent = np.ones(table.shape, dtype=np.bool_)
+    sent[:, _NUMERIC_HEADER:] = (place >= first[:, np.newaxis]) & (place < end[:, np.newaxis])
+    offsets = np.zeros(len(unscaled) + 1, dtype=np.int64)
+    np.cumsum(2 * sent.sum(axis=1), out=offsets[1:])
+    return Ragged(table[sent].view(np.uint8), offsets)
+
+
+def encode_numeric(value: Decimal) -> bytes:
+    """One decimal, or NaN, as a binary numeric."""
+    if value.is_nan():
+        return struct.pack(">hhHh", 0, 0, _NAN, 0)
+    sign, figures, exponent = value.as_tuple()
+    scale = max(-int(exponent), 0)
+    text = "".join(map(str, figures)) + "0" * max(int(exponent), 0)
+    text = text.rjust(scale, "0")
+    whole, fraction = text[: len(text) - scale], text[len(text) - scale :]
+    whole = whole.rjust(-(-len(whole) // 4) * 4, "0")
+    text = whole + fraction.ljust(-(-scale // 4) * 4, "0")
+    groups = [int(text[i : i + 4]) for i in range(0, len(text), 4)]
+    weight = len(whole) // 4 - 1
+    while groups and groups[0] == 0:
+        del groups[0]
+        weight -= 1
+    while groups and groups[-1] == 0:
+        del groups[-1]
+    if not groups:
+        sign = weight = 0
+    header = (len(groups), weight, _NEGATIVE if sign else 0, scale)
+    return struct.pack(f">hhHh{len(groups)}h", *header, *groups)
 
 
 def _row_layout(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -1,8 +1,8 @@
 """NumPy columns as a SQLite database file, without a Python object a value.
 
 The driver can only bind one value at a time, which costs more than the insert itself. But a file
-whose one table has rows of equal width is a matter of a few array operations, and
-``INSERT ... SELECT`` from it, attached, runs at the engine's own speed.
+whose one table has rows of equal width is a matter of a few array operations, rows of unequal
+width of a few more, and ``INSERT ... SELECT`` from it, attached, runs at the engine's own speed.
 Format: https://www.sqlite.org/fileformat2.html.
 """
 
@@ -13,6 +13,8 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from jutsu_sql.ragged import Cells, Ragged, lay, packed, parts
 
 _LEAF, _INTERIOR = 13, 5
 _LEAF_HEADER_BYTES, _INTERIOR_HEADER_BYTES = 8, 12
@@ -35,6 +37,11 @@ _STORED = {
     np.dtype(np.float64): (">f8", 7),
     np.dtype("M8[us]"): (">i8", 6),
 }
+
+# A row that is larger would have to be continued on pages of its own ("1.5. B-tree Pages").
+_UNCONTINUED_BYTES = 35
+_BLOB, _TEXT = 12, 13
+_ROWS_A_PART, _BYTES_A_PART = 65_536, 2**22
 
 Column = npt.NDArray[Any]
 
@@ -134,6 +141,153 @@ def _leaves(leaf: np.dtype[Any], columns: Sequence[Column], first_rowid: int) ->
     return leaves
 
 
+def largest_row_bytes(page_bytes: int) -> int:
+    """What a row's header and values may take in a file of such pages."""
+    return page_bytes - _UNCONTINUED_BYTES
+
+
+def row_bytes(columns: Sequence[Cells]) -> npt.NDArray[np.int64]:
+    """What the header and the values of each row take."""
+    header_bytes = _varint_bytes(_header_bytes(columns)) + _header_bytes(columns)
+    total = np.full(len(columns[0]), header_bytes, dtype=np.int64)
+    for column in columns:
+        total += column.widths(_item(column).itemsize)
+    return total
+
+
+def write_cells(file: IO[bytes], template: bytes, columns: Sequence[Cells]) -> int:
+    """Write a database whose one table holds columns of any width; gives the number of rows.
+
+    See :func:`write`, which is faster where every column is of fixed width. NULLs are NULL.
+
+    Raises:
+        TypeError: a column's type has no stored form.
+        ValueError: there are more rows or columns than such a file holds, or a row is larger
+            than :func:`largest_row_bytes`.
+    """
+    page_bytes = len(template) // 2
+    rows = len(columns[0])
+    if all(column.is_fixed for column in columns):
+        blocks = parts(columns, _ROWS_A_PART, _BYTES_A_PART)
+        return write(file, template, ([c.values for c in block] for block in blocks))  # type: ignore[misc]
+    if _FIRST_ROWID + rows > _END_ROWID:
+        raise ValueError(
+            f"more than {_END_ROWID - _FIRST_ROWID:,} rows are more than an image holds"
+        )
+    file.write(template)
+    next_rowid, last_rowids = _FIRST_ROWID, [np.empty(0, dtype=np.int64)]
+    for part in parts(columns, _ROWS_A_PART, _BYTES_A_PART):
+        pages, ends = _ragged_leaves(part, page_bytes, next_rowid)
+        file.write(pages.data)
+        last_rowids.append(next_rowid - 1 + ends)
+        next_rowid += len(part[0])
+    _write_tree(file, page_bytes, np.concatenate(last_rowids))
+    return rows
+
+
+def _item(column: Cells) -> np.dtype[Any]:
+    if isinstance(column.values, Ragged):
+        return np.dtype(np.uint8)
+    if column.values.dtype not in _STORED:
+        raise TypeError(f"{column.values.dtype} has no stored form")
+    return np.dtype(_STORED[column.values.dtype][0])
+
+
+def _header_bytes(columns: Sequence[Cells]) -> int:
+    """The serial types of a row: three bytes each for text and blobs, else one."""
+    return sum(3 if isinstance(column.values, Ragged) else 1 for column in columns)
+
+
+def _varint_bytes(header_bytes: int) -> int:
+    """How many bytes say the length of a header, which counts them too."""
+    if header_bytes + 2 >= _END_VARINT_2:
+        raise ValueError("these are more columns than an image holds")
+    return 1 if header_bytes + 1 < _END_VARINT_1 else 2
+
+
+def _ragged_leaves(
+    columns: Sequence[Cells], page_bytes: int, first_rowid: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Leaf pages of rows of unequal width, and for each page the number of rows up to its end."""
+    payload = row_bytes(columns)
+    if payload.max() > largest_row_bytes(page_bytes):
+        raise ValueError(f"row {np.argmax(payload)} is larger than a page")
+    rows, cell_bytes = len(payload), payload + 7  # the payload's length and the rowid
+    ends = _page_breaks(cell_bytes, page_bytes)
+    counts = np.diff(ends, prepend=0)
+    page = np.repeat(np.arange(len(ends)), counts)
+    cell_ends = np.cumsum(cell_bytes)
+    # The cells of a page stand at its end.
+    starts_in_page = cell_ends - cell_bytes - (cell_ends[ends - 1])[page] + page_bytes
+    pages = np.zeros(len(ends) * page_bytes, dtype=np.uint8)
+    lay(pages, page * page_bytes + starts_in_page, _cell_pieces(columns, payload, first_rowid))
+    firsts = ends - counts
+    head = np.zeros(len(ends), dtype=[("kind", "u1"), ("", ">u2"), ("count", ">u2"), ("at", ">u2")])
+    head["kind"], head["count"], head["at"] = _LEAF, counts, starts_in_page[firsts]
+    lay(pages, np.arange(len(ends)) * page_bytes, [head])
+    place = np.arange(rows) - firsts[page]
+    pointers_at = page * page_bytes + _LEAF_HEADER_BYTES + _CELL_POINTER_BYTES * place
+    lay(pages, pointers_at, [starts_in_page.astype(">u2")])
+    return pages, ends
+
+
+def _page_breaks(cell_bytes: Column, page_bytes: int) -> npt.NDArray[np.int64]:
+    """The row after the last of each page, every page as full as it gets."""
+    totals = np.cumsum(cell_bytes + _CELL_POINTER_BYTES)
+    room, used = page_bytes - _LEAF_HEADER_BYTES, 0
+    ends: list[int] = []
+    while not ends or ends[-1] < len(totals):
+        ends.append(int(np.searchsorted(totals, used + room, side="right")))
+        used = int(totals[ends[-1] - 1])
+    return np.array(ends, dtype=np.int64)
+
+
+def _cell_pieces(
+    columns: Sequence[Cells], payload: Column, first_rowid: int
+) -> list[Column | Ragged]:
+    header_bytes = _header_bytes(columns)
+    varint = _varint_bytes(header_bytes)
+    fields: list[tuple[Any, ...]] = [("payload", "u1", 3), ("rowid", "u1", 4), ("h", "u1", varint)]
+    fields += [
+        (f"t{i}", "u1", 3 if isinstance(column.values, Ragged) else 1)
+        for i, column in enumerate(columns)
+    ]
+    head = np.empty(len(payload), dtype=fields)
+    head["payload"] = _varint_3(payload)
+    head["rowid"] = _varint_4(first_rowid + np.arange(len(payload)))
+    total = header_bytes + varint
+    head["h"] = total if varint == 1 else (total >> 7 | 128, total & 127)
+    pieces: list[Column | Ragged] = [head]
+    run: list[tuple[np.dtype[Any], Column]] = []
+    for i, column in enumerate(columns):
+        values, valid, item = column.values, column.valid, _item(column)
+        if isinstance(values, Ragged):
+            kinds = 2 * values.lengths + (_TEXT if column.is_text else _BLOB)
+            head[f"t{i}"] = _varint_3(kinds if valid is None else np.where(valid, kinds, 0))
+        else:
+            kind = _STORED[values.dtype][1]
+            head[f"t{i}"] = kind if valid is None else np.where(valid, kind, 0)[:, np.newaxis]
+            values = values.view(np.int64) if values.dtype.kind == "M" else values
+            if valid is None:
+                run.append((item, values))
+                continue
+            values = packed(values, valid, item)
+        if run:
+            pieces.append(_stacked(run))
+            run = []
+        pieces.append(values)
+    if run:
+        pieces.append(_stacked(run))
+    return pieces
+
+
+def _stacked(run: Sequence[tuple[np.dtype[Any], Column]]) -> Column:
+    rows = np.empty(len(run[0][1]), dtype=[(f"v{i}", item) for i, (item, _) in enumerate(run)])
+    for i, (_, values) in enumerate(run):
+        rows[f"v{i}"] = values
+    return rows
+
+
 def _write_tree(file: IO[bytes], page_bytes: int, last_rowids: Column) -> None:
     """The pages above the leaves, level by level, and the root into its place."""
     children = _FIRST_LEAF + np.arange(len(last_rowids))
@@ -190,4 +344,11 @@ def _varint_4(values: Column) -> Column:
     """Big-endian groups of seven bits, all but the last with the high bit set."""
     groups: Column = values[..., np.newaxis] >> np.array([21, 14, 7, 0]) & 127
     groups |= np.array([128, 128, 128, 0])
+    return groups
+
+
+def _varint_3(values: Column) -> Column:
+    """The same with three groups, however small the value: readers take leading zeros."""
+    groups: Column = values[..., np.newaxis] >> np.array([14, 7, 0]) & 127
+    groups |= np.array([128, 128, 0])
     return groups
