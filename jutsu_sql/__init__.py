@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jutsu_sql.bars import Bar, Bars, Rejection, Series
     from jutsu_sql.config import Config, load_config
+    from jutsu_sql.copy_into import CopyReport
     from jutsu_sql.database import Connection, Database, connect
     from jutsu_sql.errors import JutsuSqlError
     from jutsu_sql.store import BarStore, LoadReport, SeriesSummary
@@ -23,6 +24,7 @@ _HOMES = {
     "Bars": "bars",
     "Config": "config",
     "Connection": "database",
+    "CopyReport": "copy_into",
     "Database": "database",
     "JutsuSqlError": "errors",
     "LoadReport": "store",
@@ -39,6 +41,7 @@ __all__ = [
     "Bars",
     "Config",
     "Connection",
+    "CopyReport",
     "Database",
     "JutsuSqlError",
     "LoadReport",

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from jutsu_sql.config import Config, load_config
+from jutsu_sql.copy_into import CopyReport, OnConflict, copy_into
 from jutsu_sql.dialects.base import Block, Dialect, Statement
 from jutsu_sql.errors import NotMigratedError
 from jutsu_sql.migrations import Migrator, require_current
@@ -109,6 +110,40 @@ class Database:
         with self.connection() as connection, connection.transaction():
             yield connection
 
+    def copy_into(
+        self,
+        table: str | Sequence[str],
+        columns: Any,
+        *,
+        on_conflict: OnConflict = "error",
+        keys: Sequence[str] | None = None,
+    ) -> CopyReport:
+        """Write columns to any table at the engine's bulk speed: all of them or none.
+
+        ``table`` is its name or ``schema.table``, as stored and unquoted; a tuple of the parts if
+        one holds a dot. ``columns`` maps names to equally long NumPy arrays, Arrow arrays or
+        sequences, or is anything with ``__arrow_c_stream__``, which is read whole.
+
+        A column takes what it holds without loss: integers and floats of any width that fit,
+        booleans, text, bytes, dates, decimals. Times: NumPy's ``datetime64`` is whatever the
+        column is, UTC in one with a time zone; aware and naive times, Python's or Arrow's, fit
+        columns with and without one. SQLite stores times and dates as microseconds since 1970,
+        decimals as doubles that give them back. NULL is None, an Arrow null, a masked row or NaT;
+        NaN is a value, which SQLite does not have and so refuses.
+
+        ``on_conflict`` says what becomes of a row whose ``keys`` (else the primary key) are
+        stored: ``error``, ``ignore``, or ``update``, which replaces the given columns where one
+        differs. Returns the number of ``rows``, ``inserted``, ``updated`` and ``unchanged``.
+
+        Raises:
+            ColumnError: before anything is written: an unknown or missing column, a value that
+                the column would change or refuse, the same key twice, a NULL in a key.
+            StatementError: no such table, or no unique index on ``keys``.
+            IntegrityError: a constraint, or with ``error`` a stored key.
+        """
+        with self.connection() as connection:
+            return connection.copy_into(table, columns, on_conflict=on_conflict, keys=keys)
+
     def migrate(self) -> list[str]:
         """Bring the schema up to this version; gives the ids of the migrations applied.
 
@@ -179,6 +214,22 @@ class Connection:
         ``datetime64[us]``, UTC. Call it inside a transaction.
         """
         return self._dialect.bulk_load(self._raw, self._queries[name], blocks)
+
+    def copy_into(
+        self,
+        table: str | Sequence[str],
+        columns: Any,
+        *,
+        on_conflict: OnConflict = "error",
+        keys: Sequence[str] | None = None,
+    ) -> CopyReport:
+        """Write columns to any table, inside a transaction as a savepoint of it.
+
+        See :meth:`Database.copy_into`.
+        """
+        return copy_into(
+            self._dialect, self._raw, table, columns, on_conflict=on_conflict, keys=keys
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -8,6 +8,7 @@
     │   ├── InexactValueError               a decimal that a double cannot carry there and back
     │   ├── NaiveTimestampError             a time without a time zone
     │   └── RejectedBarsError               a strict write met rows that validation refuses
+    ├── ColumnError (ValueError)            columns that a table cannot take as they are
     ├── SourceError                         a file cannot be read as bars
     ├── QueryError                          a fault of a .sql file, or of a call of one
     │   ├── QuerySyntaxError                the file cannot be understood
@@ -71,6 +72,15 @@ class RejectedBarsError(BarsError):
     def __init__(self, message: str, *, rejections: Sequence[Any]) -> None:
         super().__init__(message)
         self.rejections = rejections
+
+
+class ColumnError(JutsuSqlError, ValueError):
+    """Columns that a table cannot take as they are; ``row`` counts from 0, None is all of them."""
+
+    def __init__(self, message: str, *, column: str | None = None, row: int | None = None) -> None:
+        super().__init__(message)
+        self.column = column
+        self.row = row
 
 
 class SourceError(JutsuSqlError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -11,8 +12,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from jutsu_sql.errors import QueryParameterError
+from jutsu_sql.errors import ColumnError, QueryParameterError
 from jutsu_sql.queries import Query
+from jutsu_sql.table_columns import Column as TableColumn
+from jutsu_sql.table_columns import Merge, Table
 
 # A compiled query: takes a driver connection and the parameters, gives what its kind promises.
 Statement = Callable[[Any, Mapping[str, Any]], Any]
@@ -42,6 +45,14 @@ class Dialect(Protocol):
 
     def bulk_load(self, raw: Any, query: Query, blocks: Iterable[Block]) -> int:
         """Insert blocks of equally long columns by a bulk query; gives the number of rows."""
+
+    def describe_table(self, raw: Any, name: Sequence[str]) -> Table:
+        """A table by its name, or schema and name, as they are stored."""
+
+    def copy_into(
+        self, raw: Any, table: Table, columns: Sequence[TableColumn], merge: Merge
+    ) -> tuple[int, int]:
+        """Write columns to a table, in a transaction; gives the rows inserted and updated."""
 
     def migration_backend(self) -> AbstractContextManager[Any]:
         """A yoyo backend on this database."""
@@ -86,6 +97,34 @@ def binder(
         return values
 
     return bind
+
+
+_BLANK = re.compile(r"\{(\w+)\}")
+
+
+def quote_identifier(name: str) -> str:
+    """Any name as an identifier of both engines, with its case and all its characters.
+
+    Raises:
+        ColumnError: a NUL character, which no name can hold.
+    """
+    if "\0" in name:
+        raise ColumnError(f"{name!r} is no name of a table or column")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def listed(names: Iterable[str], qualifier: str = "", suffix: str = "") -> str:
+    """Quoted names for a template's blank; both affixes are ours and no input."""
+    return ", ".join(f"{qualifier}{quote_identifier(name)}{suffix}" for name in names)
+
+
+def fill(query: Query, **blanks: str) -> str:
+    """The text of a template of ``sql/copy`` with its blanks ``{...}`` filled.
+
+    Identifiers cannot be parameters. So a template says where they stand, and what comes in has
+    been through :func:`quote_identifier`; braces in a name are not looked at again.
+    """
+    return _BLANK.sub(lambda blank: blanks[blank[1]], query.statements[0])
 
 
 def ordered_columns(query: Query, names: Sequence[str], block: Block) -> list[Column]:

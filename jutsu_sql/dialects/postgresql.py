@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
 from typing import Any, ClassVar, Self
+from uuid import UUID
 
 import numpy as np
 import psycopg
@@ -25,11 +26,17 @@ from jutsu_sql.dialects.base import (
     Statement,
     binder,
     column_of,
+    fill,
+    listed,
     ordered_columns,
+    quote_identifier,
     row_maker,
 )
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.queries import Kind, Queries, Query
+from jutsu_sql.ragged import Cells, Ragged
+from jutsu_sql.table_columns import Column as TableColumn
+from jutsu_sql.table_columns import Field, Holds, Merge, Scaled, Table, suggest
 
 # A connection that has rested this long is asked whether it lives before it is used again.
 # Asking at every checkout turns a 116 us query into a 745 us one.
@@ -46,6 +53,28 @@ _CONNINFO_DEFAULTS = {
 }
 _TIMESTAMPTZ_OID = 1184
 _COPY_COLUMNS = re.compile(r"COPY\s+\S+\s*\(([^)]*)\)", re.IGNORECASE)
+# What the columns of a table hold, by the OID of their type (pg_type.dat). What is sent as text is
+# read as text by the type's own input function.
+_HOLDS = {
+    16: Holds.BOOL,
+    17: Holds.BYTES,
+    20: Holds.INT64,
+    21: Holds.INT16,
+    23: Holds.INT32,
+    700: Holds.FLOAT32,
+    701: Holds.FLOAT64,
+    1082: Holds.DATE,
+    1114: Holds.TIMESTAMP,
+    1184: Holds.TIMESTAMPTZ,
+    1700: Holds.NUMERIC,
+    2950: Holds.UUID,
+    **dict.fromkeys((19, 25, 114, 142, 1042, 1043, 3802), Holds.TEXT),
+}
+_JSONB_OID = 3802
+_JSONB_VERSION = 1
+# json and xml have no equality.
+_COMPARED_AS_TEXT = {114, 142}
+_VARIABLE_HEADER_BYTES = 4
 
 _PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType, Decimal, list))
 # By SQLSTATE, whole or by its class (postgresql.org/docs/current/errcodes-appendix.html).
@@ -126,6 +155,7 @@ class PostgresqlDialect:
 
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
         del create  # a server's databases are made by its administrator
+        self._queries = queries
         self._timeout_s = config.pool_timeout
         self._where = config.display_url
         given = conninfo_to_dict(config.conninfo)
@@ -232,6 +262,82 @@ class PostgresqlDialect:
         except psycopg.Error as error:
             raise translate(error, query.name) from error
 
+    def describe_table(self, raw: _Connection, name: Sequence[str]) -> Table:
+        quoted = ".".join(map(quote_identifier, name))
+        rows = self._run(raw, "copy.columns", table_name=quoted)
+        if not rows:
+            known = [row.name for row in self._run(raw, "copy.tables")]
+            raise errors.StatementError(
+                f"there is no table {quoted}{suggest('.'.join(name), known)}"
+            )
+        by_key = sorted((row for row in rows if row.key_position >= 0), key=_key_position)
+        return Table(
+            quoted,
+            [_field(row) for row in rows],
+            [row.name for row in by_key],
+            is_partitioned=rows[0].is_partitioned,
+        )
+
+    def copy_into(
+        self, raw: _Connection, table: Table, columns: Sequence[TableColumn], merge: Merge
+    ) -> tuple[int, int]:
+        if raw.info.encoding != "utf-8":
+            self._run(raw, "copy.encoding")
+        names = [column.field.name for column in columns]
+        blanks = {"table": table.name, "columns": listed(names)}
+        cells = [_cells(column) for column in columns]
+        if merge.on_conflict == "error":
+            return self._copy_cells(raw, "copy.insert", blanks, cells), 0
+        values = [column.field for column in columns if column.field.name not in merge.keys]
+        blanks |= {
+            "keys": listed(merge.keys),
+            "stored_keys": listed(merge.keys, "stored."),
+            "earlier_keys": listed(merge.keys, "earlier."),
+            "values": listed(field.name for field in values),
+            "given": listed((field.name for field in values), "excluded."),
+            "stored_as_compared": _compared(values, "stored."),
+            "given_as_compared": _compared(values, "excluded."),
+        }
+        self._execute(raw, "copy.stage", blanks)
+        self._copy_cells(raw, "copy.load", blanks, cells)
+        query_name = f"copy.{merge.on_conflict}" if values else "copy.ignore"
+        if query_name == "copy.update" and table.is_partitioned:
+            query_name = "copy.update_partitioned"
+        counts = self._execute(raw, query_name, blanks).fetchone()
+        self._execute(raw, "copy.drop", blanks)
+        inserted, updated = counts or (0, 0)
+        return inserted, updated
+
+    def _run(self, raw: _Connection, query_name: str, **params: Any) -> Any:
+        return self.compile(self._queries[query_name])(raw, params)
+
+    def _execute(
+        self, raw: _Connection, query_name: str, blanks: Mapping[str, str]
+    ) -> psycopg.Cursor[Any]:
+        try:
+            text = fill(self._queries[query_name], **blanks)
+            # Each table has its own text, and a stage is new each time: nothing to keep prepared.
+            return raw.execute(text.encode(), prepare=False)
+        except psycopg.Error as error:
+            raise translate(error, query_name) from error
+
+    def _copy_cells(
+        self,
+        raw: _Connection,
+        query_name: str,
+        blanks: Mapping[str, str],
+        columns: Sequence[Cells],
+    ) -> int:
+        text = fill(self._queries[query_name], **blanks)
+        try:
+            with raw.cursor() as cursor:
+                with cursor.copy(text.encode()) as copy:
+                    for data in copy_binary.encode_cells(columns):
+                        copy.write(data)
+                return cursor.rowcount
+        except psycopg.Error as error:
+            raise translate(error, query_name) from error
+
     @contextmanager
     def migration_backend(self) -> Iterator[Any]:
         from jutsu_sql.dialects.postgresql_yoyo import PostgresqlBackend
@@ -255,6 +361,72 @@ class PostgresqlDialect:
 
     def close(self) -> None:
         self._pool.close(timeout=_CLOSE_TIMEOUT_S)
+
+
+def _key_position(row: Any) -> int:
+    position: int = row.key_position
+    return position
+
+
+def _field(row: Any) -> Field:
+    """A row of ``copy.columns``; ``modifier`` is the type's, -1 without (format_type.c)."""
+    oid, modifier = row.type_oid, row.modifier
+    holds = Holds.TEXT if row.is_enum else _HOLDS.get(oid)
+    digits = scale = length = None
+    if modifier >= 0:
+        if holds is Holds.NUMERIC:
+            digits = (modifier - _VARIABLE_HEADER_BYTES) >> 16 & 0xFFFF
+            scale = ((modifier - _VARIABLE_HEADER_BYTES & 0x7FF) ^ 1024) - 1024
+        elif holds in {Holds.TIMESTAMP, Holds.TIMESTAMPTZ}:
+            scale = modifier
+        elif holds is Holds.TEXT:
+            length = modifier - _VARIABLE_HEADER_BYTES
+    return Field(
+        name=row.name,
+        holds=holds or Holds.UNKNOWN,
+        declared=row.declared,
+        is_nullable=row.is_nullable,
+        has_default=row.has_default,
+        is_generated=row.is_generated,
+        digits=digits,
+        scale=scale,
+        length=length,
+        type_oid=oid,
+    )
+
+
+def _compared(fields: Iterable[Field], qualifier: str) -> str:
+    return ", ".join(
+        listed([field.name], qualifier, "::text" if field.type_oid in _COMPARED_AS_TEXT else "")
+        for field in fields
+    )
+
+
+def _cells(column: TableColumn) -> Cells:
+    """A column in the form that binary COPY takes."""
+    data = column.data
+    if isinstance(data, Scaled):
+        data = copy_binary.encode_scaled(*data)
+    elif column.field.holds is Holds.NUMERIC:
+        data = _joined([copy_binary.encode_numeric(value) for value in data])
+    elif column.field.holds is Holds.UUID:
+        present = column.present().tolist()
+        values = [UUID(column.value(i)).bytes if there else b"" for i, there in enumerate(present)]
+        data = _joined(values)
+    elif column.field.type_oid == _JSONB_OID:
+        present = column.present()
+        versioned = np.insert(data.data, data.offsets[:-1][present], _JSONB_VERSION)
+        added = np.concatenate([[0], np.cumsum(present)])
+        data = Ragged(versioned, data.offsets + added)
+    if isinstance(data, Ragged) and column.valid is not None:
+        data = data.emptied(column.valid)
+    return column.cells(data)
+
+
+def _joined(values: Sequence[bytes]) -> Ragged:
+    offsets = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=offsets[1:])
+    return Ragged(np.frombuffer(b"".join(values), np.uint8), offsets)
 
 
 def _adapt(value: Any) -> Any:

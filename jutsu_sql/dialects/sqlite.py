@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import NoneType
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
@@ -27,12 +27,26 @@ from jutsu_sql.dialects.base import (
     binder,
     column_of,
     concat_columns,
+    fill,
+    listed,
     ordered_columns,
+    quote_identifier,
     row_maker,
 )
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.interchange import doubles
 from jutsu_sql.queries import Kind, Queries, Query
+from jutsu_sql.ragged import Cells, Ragged, parts
+from jutsu_sql.table_columns import Column as TableColumn
+from jutsu_sql.table_columns import (
+    Field,
+    Holds,
+    Merge,
+    Scaled,
+    Table,
+    doubles_of_decimals,
+    suggest,
+)
 
 # Tuples of this many rows are turned into columns while they are still in the cache: 1.1 us a
 # bar, against 1.8 with 4,096 rows and 2.7 with all at once.
@@ -41,6 +55,32 @@ _FETCH_ROWS = 1_024
 _WAL_RESET_FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 # What a bulk query reads from.
 _BATCH_TABLE = re.compile(r"\bFROM\s+(batch)\.(\w+)", re.IGNORECASE)
+# What a declared type holds, by its first word. SQLite itself only knows affinities, so that what
+# is not named here is taken by those (datatype3.html, 3.1); a STRICT table has no other names.
+_HOLDS = {
+    "BOOL": Holds.BOOL,
+    "BOOLEAN": Holds.BOOL,
+    "DATE": Holds.DATE,
+    "DATETIME": Holds.TIMESTAMP,
+    "TIMESTAMP": Holds.TIMESTAMP,
+    "TIMESTAMPTZ": Holds.TIMESTAMPTZ,
+    "NUMERIC": Holds.NUMERIC,
+    "DECIMAL": Holds.NUMERIC,
+    "BYTEA": Holds.BYTES,
+    "ANY": Holds.ANYTHING,
+}
+_AFFINITIES = (
+    (("INT",), Holds.INT64),
+    (("CHAR", "CLOB", "TEXT"), Holds.TEXT),
+    (("BLOB",), Holds.BYTES),
+    (("REAL", "FLOA", "DOUB"), Holds.FLOAT64),
+)
+_DECLARED = re.compile(r"\s*(\w*)[^(]*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
+# SQLite attaches ten files unless it was built otherwise, and batches stay until the transaction
+# ends; the rest is for the caller.
+_MAX_BATCHES = 6
+# Tuples of this many rows, and of about this many bytes, are made and bound at a time.
+_BOUND_ROWS, _BOUND_BYTES = 4_096, 2**24
 
 _PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType))
 _ERRORS: dict[int, type[errors.DatabaseError]] = {
@@ -315,6 +355,107 @@ class SqliteDialect:
                 query_name=query.name,
             ) from error
 
+    def describe_table(self, raw: _Connection, name: Sequence[str]) -> Table:
+        *schema, table = name
+        where = {"table_name": table, "schema_name": schema[0] if schema else None}
+        try:
+            rows = self._query(raw, "copy.columns", **where)
+        except errors.StatementError:
+            rows = []  # there is no such schema
+        if not rows:
+            known = [row.name for row in self._query(raw, "copy.tables")]
+            shown = ".".join(map(quote_identifier, name))
+            raise errors.StatementError(f"there is no table {shown}{suggest(table, known)}")
+        by_key = sorted((row.key_position, row.name) for row in rows if row.key_position >= 0)
+        return Table(
+            ".".join(map(quote_identifier, name)),
+            [_field(row) for row in rows],
+            [column for _, column in by_key],
+        )
+
+    def copy_into(
+        self, raw: _Connection, table: Table, columns: Sequence[TableColumn], merge: Merge
+    ) -> tuple[int, int]:
+        cells = [_cells(column) for column in columns]
+        names = [column.field.name for column in columns]
+        staged = [f"c{position}" for position in range(len(names))]
+        values = [name for name in names if name not in merge.keys]
+        blanks = {
+            "table": table.name,
+            "columns": listed(names),
+            "staged": listed(staged),
+            "marks": ", ".join("?" * len(names)),
+            "keys": listed(merge.keys),
+            "stored_keys": listed(merge.keys, "stored."),
+            "staged_keys": listed((staged[names.index(key)] for key in merge.keys), "given."),
+            "values": listed(values),
+            "stored": listed(values, "stored."),
+            "given": listed(values, "excluded."),
+        }
+        query_name = "copy.insert" if merge.on_conflict == "error" else f"copy.{merge.on_conflict}"
+        try:
+            template = self._copy_template(blanks)
+            if self._can_attach(raw, template, cells):
+                blanks["batch"] = self._attach_cells(raw, template, cells)
+                return self._merge(raw, merge, len(columns[0]), blanks)
+            blanks["batch"] = self._stage_cells(raw, cells, blanks)
+            counts = self._merge(raw, merge, len(columns[0]), blanks)
+            raw.execute(fill(self._queries["copy.drop"]))
+        except _FAILURES as error:
+            raise translate(error, query_name) from error
+        return counts
+
+    def _merge(
+        self, raw: _Connection, merge: Merge, rows: int, blanks: Mapping[str, str]
+    ) -> tuple[int, int]:
+        """Insert what is staged; gives the rows inserted and updated."""
+        query_name = "copy.insert" if merge.on_conflict == "error" else f"copy.{merge.on_conflict}"
+        if merge.on_conflict == "update" and not blanks["values"]:
+            query_name = "copy.ignore"  # there is nothing that could differ
+        stored = 0
+        if query_name == "copy.update":
+            (stored,) = raw.execute(fill(self._queries["copy.stored"], **blanks)).fetchone()
+        changed = raw.execute(fill(self._queries[query_name], **blanks)).rowcount
+        # Nobody else writes meanwhile, so that what was not stored has been inserted.
+        inserted = rows - stored if query_name == "copy.update" else changed
+        return inserted, changed - inserted
+
+    def _query(self, raw: _Connection, query_name: str, **params: Any) -> Any:
+        return self.compile(self._queries[query_name])(raw, params)
+
+    def _copy_template(self, blanks: Mapping[str, str]) -> bytes:
+        """The file of an empty batch."""
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as scratch:
+            scratch.execute(fill(self._queries["copy.page_size"]))
+            scratch.execute(fill(self._queries["copy.rows"], **blanks))
+            return scratch.serialize()
+
+    def _can_attach(self, raw: _Connection, template: bytes, cells: Sequence[Cells]) -> bool:
+        """Whether a file can carry the batch: its rows, beside the files attached already."""
+        if len(raw.batches) >= _MAX_BATCHES or self._query(raw, "copy.encoding") != "UTF-8":
+            return False
+        largest = sqlite_image.largest_row_bytes(len(template) // 2)
+        return bool(sqlite_image.row_bytes(cells).max(initial=0) <= largest)
+
+    def _attach_cells(self, raw: _Connection, template: bytes, cells: Sequence[Cells]) -> str:
+        schema = f"batch{len(raw.batches)}"
+        try:
+            self._attach(raw, schema, lambda file: sqlite_image.write_cells(file, template, cells))
+        except OSError as error:
+            raise errors.DatabaseFullError(
+                f"cannot write the batch to {tempfile.gettempdir()}: {error.strerror}"
+            ) from error
+        return f"{quote_identifier(schema)}.copy_rows"
+
+    def _stage_cells(
+        self, raw: _Connection, cells: Sequence[Cells], blanks: Mapping[str, str]
+    ) -> str:
+        raw.execute(fill(self._queries["copy.stage"], **blanks))
+        insert = fill(self._queries["copy.stage_rows"], **blanks)
+        for part in parts(cells, _BOUND_ROWS, _BOUND_BYTES):
+            raw.executemany(insert, zip(*map(_driver_values, part), strict=True))
+        return "temp.copy_rows"
+
     def _attach_batch(
         self,
         raw: _Connection,
@@ -322,10 +463,13 @@ class SqliteDialect:
         template: bytes,
         blocks: Iterable[Sequence[Column]],
     ) -> None:
+        self._attach(raw, schema, lambda file: sqlite_image.write(file, template, blocks))
+
+    def _attach(self, raw: _Connection, schema: str, write: Callable[[IO[bytes]], object]) -> None:
         with tempfile.NamedTemporaryFile(prefix="jutsu_sql-", suffix=".db", delete=False) as file:
             path = Path(file.name)
             try:
-                sqlite_image.write(file, template, blocks)
+                write(file)
                 file.flush()
                 # Nobody else knows the file, so that nothing in it needs a lock.
                 raw.execute(self._text("batch.attach"), (f"{path.as_uri()}?immutable=1", schema))
@@ -400,6 +544,59 @@ class SqliteDialect:
             return
         while self._idle:
             self._idle.pop().close()
+
+
+def _field(row: Any) -> Field:
+    """A row of ``copy.columns``."""
+    matched = _DECLARED.match(row.declared.upper())
+    word, digits, scale = matched.groups() if matched else ("", None, None)
+    declared = row.declared.upper()
+    has_zone = word == "TIMESTAMP" and "WITH TIME ZONE" in declared
+    affinity = next((h for marks, h in _AFFINITIES if any(m in declared for m in marks)), None)
+    holds = Holds.TIMESTAMPTZ if has_zone else _HOLDS.get(word) or affinity or Holds.ANYTHING
+    if holds is not Holds.NUMERIC or digits is None:
+        digits = scale = None
+    elif scale is None:
+        scale = "0"
+    return Field(
+        name=row.name,
+        holds=holds,
+        declared=row.declared,
+        is_nullable=bool(row.is_nullable),
+        has_default=bool(row.has_default),
+        is_generated=bool(row.is_generated),
+        digits=None if digits is None else int(digits),
+        scale=None if scale is None else int(scale),
+        takes_times=holds is Holds.INT64,
+        takes_nan=False,
+        # ANY, and no type at all, take values as they are; an unknown name reads them.
+        reads_numbers=holds is Holds.ANYTHING and word not in {"", "ANY"},
+    )
+
+
+def _cells(column: TableColumn) -> Cells:
+    """A column as SQLite stores it: times and dates as microseconds, decimals as doubles."""
+    data = column.data
+    if isinstance(data, Scaled):
+        data = doubles_of_decimals(data, column.field.name) if data.scale else data.unscaled
+    elif column.field.holds is Holds.NUMERIC:
+        data = doubles_of_decimals(data, column.field.name)
+    elif isinstance(data, np.ndarray) and data.dtype.kind == "M":
+        data = data.astype("M8[us]", copy=False)
+    return column.cells(data)
+
+
+def _driver_values(column: Cells) -> Sequence[Any]:
+    data = column.values
+    if isinstance(data, Ragged):
+        values: list[Any] = [data.value(row) for row in range(len(data))]
+        if column.is_text:
+            values = [value.decode() for value in values]
+    else:
+        values = (data.view(np.int64) if data.dtype.kind == "M" else data).tolist()
+    if column.valid is None:
+        return values
+    return [v if there else None for v, there in zip(values, column.valid.tolist(), strict=True)]
 
 
 def _in_turn(statement: Statement) -> Statement:

@@ -1,0 +1,9 @@
+-- Insert the rows whose key is not stored; in key order, which keeps two loaders from a deadlock.
+-- kind: one
+WITH merged AS (
+    INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+    SELECT {columns} FROM pg_temp.copy_rows ORDER BY {keys}
+    ON CONFLICT ({keys}) DO NOTHING
+    RETURNING 1
+)
+SELECT count(*) AS inserted, 0 AS updated FROM merged

@@ -1,0 +1,4 @@
+-- Columns in bulk. In this folder what stands in braces is filled with quoted identifiers: see
+-- jutsu_sql/dialects/base.py.
+-- kind: exec
+COPY {table} ({columns}) FROM STDIN (FORMAT binary)

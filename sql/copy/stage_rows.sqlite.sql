@@ -1,0 +1,3 @@
+-- One row of such a batch.
+-- kind: exec
+INSERT INTO temp.copy_rows VALUES ({marks})
