@@ -247,6 +247,17 @@ def test_content_that_is_in_is_skipped(store: BarStore, db: Database) -> None:
     assert not store.write(rows, source="m", content_sha256="aa").skipped
 
 
+def test_an_iterator_of_many_parts(store: BarStore) -> None:
+    """More of them than SQLite attaches files, some of them new and some of them corrections."""
+    first = {("A", i): 1.0 for i in range(30)}
+    store.write(bars_of(first), source="m")
+    parts = [bars_of({("A", i): 2.0, (f"N{i}", 0): 3.0}) for i in range(30)]
+    report = store.write(iter(parts), source="m")
+    assert (report.inserted, report.updated) == (30, 30)
+    assert set(closes(store.read("A", "1m")).values()) == {2.0}
+    assert len(store.read([f"N{i}" for i in range(30)], "1m")) == 30
+
+
 def test_an_iterator_of_bars_is_one_load(store: BarStore, db: Database) -> None:
     parts = [bars_of({("A", i): float(i), ("B", i): float(i)}) for i in range(5)]
     seen: list[int] = []
