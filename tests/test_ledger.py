@@ -171,6 +171,13 @@ def test_a_naive_observation_time_is_refused(store: BarStore) -> None:
         store.write(bars_of({("A", 0): 1.0}), source="m", observed_at=datetime(2024, 1, 1))
 
 
+def test_an_observation_from_the_future_is_refused(store: BarStore) -> None:
+    future = datetime.now(UTC) + timedelta(days=2)
+    with pytest.raises(errors.BarsError, match="lies in the future"):
+        store.write(bars_of({("A", 0): 1.0}), source="m", observed_at=future)
+    assert store.series() == []
+
+
 def test_history(store: BarStore) -> None:
     ids = [store.write(bars_of({("A", 0): x}), source=f"s{x}").load_id for x in (1.0, 2.0)]
     ids.append(store.delete("A").load_id)

@@ -130,7 +130,7 @@ def _aware_time(_ctx: click.Context, _param: click.Parameter, given: str | None)
     type=click.Choice(["update", "ignore", "error"]),
     default="update",
     show_default=True,
-    help="What to do with bars that are stored already and differ.",
+    help="A bar that is stored already: replace it if it differs, leave it, or refuse the file.",
 )
 @click.option("--strict", is_flag=True, help="Store nothing of a file with a bad row.")
 @click.option(
@@ -215,6 +215,8 @@ def _import_one(
 
 
 def _symbol_of(path: Path) -> str:
+    if not path.exists():
+        raise SourceError("there is no such file", path=str(path))
     name = _SUFFIX.sub("", path.name, count=1)
     if not _SYMBOL.fullmatch(name):
         raise SourceError("the file's name is no symbol: say --symbol", path=str(path))

@@ -75,7 +75,8 @@ class BarStore:
         nothing has touched since is skipped, unless ``force``.
 
         Raises:
-            BarsError: the bars cannot be taken as they are; :class:`RejectedBarsError` if strict.
+            BarsError: the bars cannot be taken as they are, or ``observed_at`` lies in the future;
+                :class:`RejectedBarsError` if strict.
             BarConflictError: a bar is stored already, and ``on_conflict="error"``.
             DatabaseError: the engine refused. In every case nothing was written.
         """

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from jutsu_sql.bars import VALUES, Bars, Rejection, Series
 from jutsu_sql.database import Connection, Database
 from jutsu_sql.errors import (
     BarConflictError,
+    BarsError,
     DatabaseLockedError,
     IntegrityError,
     RejectedBarsError,
@@ -35,6 +36,8 @@ _log = logging.getLogger("jutsu_sql")
 # Large enough for SQLite's images and small enough to bound memory; binary COPY cuts it further.
 _BLOCK_ROWS = 32_768
 _SHOWN_REJECTIONS = 5
+# How far the clock that an observation was stamped with may run ahead of ours.
+_CLOCK_SKEW = timedelta(days=1)
 # From here on, building the key after a first load into an empty table is faster than keeping it.
 _KEY_AFTER_ROWS = 100_000
 # A batch that has this share of its range's intervals, or more, is compared with what is stored
@@ -98,6 +101,9 @@ def write_bars(
         raise ValueError(f'on_conflict is "update", "ignore" or "error", not {on_conflict!r}')
     if observed_at is not None:
         us_from_datetime(observed_at)  # refuses a naive one
+        if observed_at > datetime.now(UTC) + _CLOCK_SKEW:
+            # It would keep every later correction back until that day comes.
+            raise BarsError(f"observed_at {observed_at.isoformat()} lies in the future")
     if content_sha256 is not None and not force:
         load_id = db.run("loads.with_content", content_sha256=content_sha256)
         if load_id is not None:
