@@ -505,12 +505,16 @@ class SqliteDialect:
                 path.unlink()
                 raise
             raw.batches[schema] = path
+            # The engine has it open: without a name it goes when the process does, however that
+            # ends. Windows keeps the names of open files, and so this one until it is detached.
+            with suppress(PermissionError):
+                path.unlink()
 
     def _detach_batches(self, raw: _Connection) -> None:
         while raw.batches:
             schema, path = raw.batches.popitem()
             raw.execute(self._text("batch.detach"), (schema,))
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     def _batch_template(self, table: str) -> tuple[bytes, list[str]]:
         """The file of an empty batch, and its columns in order."""
