@@ -141,6 +141,26 @@ def ordered_columns(query: Query, names: Sequence[str], block: Block) -> list[Co
     return [block[name] for name in names]
 
 
+def in_transaction(dialect: Dialect, statement: Statement) -> Statement:
+    """The statement as one transaction, or as a savepoint of the one that is open."""
+
+    def run(raw: Any, params: Mapping[str, Any]) -> Any:
+        with dialect.transaction(raw):
+            return statement(raw, params)
+
+    return run
+
+
+def first_value(one: Statement) -> Statement:
+    """The first column of the row that a statement gives, or None without one."""
+
+    def value(raw: Any, params: Mapping[str, Any]) -> Any:
+        row = one(raw, params)
+        return row if row is None else row[0]
+
+    return value
+
+
 def row_maker(columns: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
     """A named tuple's constructor; column names that Python does not allow become _0, _1, ..."""
     row: Any = namedtuple("Row", columns, rename=True)  # type: ignore[misc]

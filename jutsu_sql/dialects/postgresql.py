@@ -27,6 +27,8 @@ from jutsu_sql.dialects.base import (
     binder,
     column_of,
     fill,
+    first_value,
+    in_transaction,
     listed,
     ordered_columns,
     quote_identifier,
@@ -224,14 +226,7 @@ class PostgresqlDialect:
 
     def compile(self, query: Query) -> Statement:
         statement = _BY_KIND[query.kind](query)
-        return self._in_transaction(statement) if query.kind is Kind.SCRIPT else statement
-
-    def _in_transaction(self, statement: Statement) -> Statement:
-        def run(raw: _Connection, params: Mapping[str, Any]) -> Any:
-            with self.transaction(raw):
-                return statement(raw, params)
-
-        return run
+        return in_transaction(self, statement) if query.kind is Kind.SCRIPT else statement
 
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
@@ -510,16 +505,6 @@ def _compile_many(query: Query) -> Statement:
     return many
 
 
-def _compile_value(query: Query) -> Statement:
-    one = _compile_one(query)
-
-    def value(raw: _Connection, params: Mapping[str, Any]) -> Any:
-        row = one(raw, params)
-        return row if row is None else row[0]
-
-    return value
-
-
 def _compile_exec(query: Query) -> Statement:
     execute = _executor(query)
 
@@ -599,7 +584,7 @@ def _compile_script(query: Query) -> Statement:
 _BY_KIND: Mapping[Kind, Callable[[Query], Statement]] = {
     Kind.ONE: _compile_one,
     Kind.MANY: _compile_many,
-    Kind.VALUE: _compile_value,
+    Kind.VALUE: lambda query: first_value(_compile_one(query)),
     Kind.EXEC: _compile_exec,
     Kind.COLUMNS: _compile_columns,
     Kind.SCRIPT: _compile_script,

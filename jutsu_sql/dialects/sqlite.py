@@ -28,6 +28,8 @@ from jutsu_sql.dialects.base import (
     column_of,
     concat_columns,
     fill,
+    first_value,
+    in_transaction,
     listed,
     ordered_columns,
     quote_identifier,
@@ -316,15 +318,8 @@ class SqliteDialect:
     def compile(self, query: Query) -> Statement:
         statement = _BY_KIND[query.kind](query)
         if query.kind is Kind.SCRIPT:
-            return self._in_transaction(statement)
+            return in_transaction(self, statement)
         return _in_turn(statement) if query.writes else statement
-
-    def _in_transaction(self, statement: Statement) -> Statement:
-        def run(raw: _Connection, params: Mapping[str, Any]) -> Any:
-            with self.transaction(raw):
-                return statement(raw, params)
-
-        return run
 
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
@@ -348,7 +343,7 @@ class SqliteDialect:
             if self._has_place(raw):
                 # Nothing can be detached before the transaction ends: each batch has its own name.
                 schema = f"{source[1]}{len(raw.batches)}"
-                self._attach_batch(raw, schema, template, columns)
+                self._attach(raw, schema, lambda file: sqlite_image.write(file, template, columns))
                 rows_name = f"{schema}.{source[2]}"
             else:
                 rows_name = self._bind_rows(raw, names, columns)
@@ -483,15 +478,6 @@ class SqliteDialect:
         for part in parts(cells, _BOUND_ROWS, _BOUND_BYTES):
             raw.executemany(insert, zip(*map(_driver_values, part), strict=True))
         return _BOUND_TABLE
-
-    def _attach_batch(
-        self,
-        raw: _Connection,
-        schema: str,
-        template: bytes,
-        blocks: Iterable[Sequence[Column]],
-    ) -> None:
-        self._attach(raw, schema, lambda file: sqlite_image.write(file, template, blocks))
 
     def _attach(self, raw: _Connection, schema: str, write: Callable[[IO[bytes]], object]) -> None:
         with tempfile.NamedTemporaryFile(prefix="jutsu_sql-", suffix=".db", delete=False) as file:
@@ -728,16 +714,6 @@ def _compile_many(query: Query) -> Statement:
     return many
 
 
-def _compile_value(query: Query) -> Statement:
-    one = _compile_one(query)
-
-    def value(raw: _Connection, params: Mapping[str, Any]) -> Any:
-        row = one(raw, params)
-        return row if row is None else row[0]
-
-    return value
-
-
 def _compile_exec(query: Query) -> Statement:
     text, bind = _bound(query)
 
@@ -791,7 +767,7 @@ def _compile_script(query: Query) -> Statement:
 _BY_KIND: Mapping[Kind, Callable[[Query], Statement]] = {
     Kind.ONE: _compile_one,
     Kind.MANY: _compile_many,
-    Kind.VALUE: _compile_value,
+    Kind.VALUE: lambda query: first_value(_compile_one(query)),
     Kind.EXEC: _compile_exec,
     Kind.COLUMNS: _compile_columns,
     Kind.SCRIPT: _compile_script,
