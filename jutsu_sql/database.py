@@ -110,6 +110,16 @@ class Database:
         with self.connection() as connection, connection.transaction():
             yield connection
 
+    @contextmanager
+    def read_transaction(self) -> Iterator[Connection]:
+        """Several queries on one connection that all see one state, that of the first of them.
+
+        Others may write meanwhile; a write in it is refused (``DatabaseReadOnlyError``). A
+        database in memory has one connection: until the end, its thread has it to read from.
+        """
+        with self.connection() as connection, connection.read_transaction():
+            yield connection
+
     def copy_into(
         self,
         table: str | Sequence[str],
@@ -235,6 +245,12 @@ class Connection:
     def transaction(self) -> Iterator[Connection]:
         """A transaction, or inside one a savepoint: all of it, or on any exception none of it."""
         with self._dialect.transaction(self._raw):
+            yield self
+
+    @contextmanager
+    def read_transaction(self) -> Iterator[Connection]:
+        """See :meth:`Database.read_transaction`; inside a transaction it is that one."""
+        with self._dialect.read_transaction(self._raw):
             yield self
 
 

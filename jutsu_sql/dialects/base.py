@@ -40,6 +40,12 @@ class Dialect(Protocol):
     def transaction(self, raw: Any) -> AbstractContextManager[Any]:
         """A transaction that may write, or a savepoint inside one: all or nothing."""
 
+    def read_transaction(self, raw: Any) -> AbstractContextManager[Any]:
+        """A transaction whose queries all see one state, and that takes no writes.
+
+        Inside a transaction it is that one.
+        """
+
     def run_each(self, raw: Any, query: Query, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
         """The value of each call, in as few round trips as the engine allows."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
@@ -16,7 +16,7 @@ import numpy as np
 import psycopg
 import psycopg_pool
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import version_pretty
+from psycopg.pq import TransactionStatus, version_pretty
 
 from jutsu_sql import copy_binary, errors
 from jutsu_sql.config import Config, redact
@@ -102,8 +102,8 @@ _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "XX002": errors.DatabaseCorruptError,
 }
 _REMEDIES: dict[type[errors.DatabaseError], str] = {
-    errors.DatabaseReadOnlyError: "the server is a standby, or default_transaction_read_only is on:"
-    " use the primary, or turn it off",
+    errors.DatabaseReadOnlyError: "the transaction only reads, the server is a standby, or"
+    " default_transaction_read_only is on: use another transaction, the primary, or turn it off",
     errors.DatabaseFullError: "make room on the server's disk",
 }
 
@@ -223,6 +223,19 @@ class PostgresqlDialect:
                 yield
         except psycopg.Error as error:
             raise translate(error) from error
+
+    @contextmanager
+    def read_transaction(self, raw: _Connection) -> Iterator[None]:
+        if raw.info.transaction_status is not TransactionStatus.IDLE:
+            yield
+            return
+        self._run(raw, "transaction.begin_read")
+        try:
+            yield
+        finally:
+            # A connection that is lost has no transaction left to end.
+            with suppress(psycopg.Error):
+                raw.rollback()
 
     def compile(self, query: Query) -> Statement:
         statement = _BY_KIND[query.kind](query)

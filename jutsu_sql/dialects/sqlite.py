@@ -106,7 +106,8 @@ _ERRORS: dict[int, type[errors.DatabaseError]] = {
 _REMEDIES: dict[type[errors.DatabaseError], str] = {
     errors.DatabaseLockedError: "another process or connection is writing; try again, or raise"
     " pool_timeout",
-    errors.DatabaseReadOnlyError: "check the permissions of the file and of its folder",
+    errors.DatabaseReadOnlyError: "the transaction only reads, or check the permissions of the file"
+    " and of its folder",
     errors.DatabaseCorruptError: "restore it from a backup, or point to the right file",
     errors.DatabaseFullError: "make room on the disk",
 }
@@ -297,6 +298,18 @@ class SqliteDialect:
                 self._detach_batches(raw)
 
     @contextmanager
+    def read_transaction(self, raw: _Connection) -> Iterator[None]:
+        if raw.in_transaction:
+            yield
+            return
+        try:
+            self._run(raw, "transaction.begin_read")
+            yield
+        finally:
+            raw.rollback()
+            self._run(raw, "transaction.end_read")
+
+    @contextmanager
     def _ended(self, raw: _Connection, begin: str, end: str) -> Iterator[None]:
         self._run(raw, begin)
         try:
@@ -311,7 +324,8 @@ class SqliteDialect:
 
     def _run(self, raw: _Connection, query_name: str) -> None:
         try:
-            raw.execute(self._text(query_name))
+            for statement in self._queries[query_name].statements:
+                raw.execute(statement)
         except sqlite3.Error as error:
             raise translate(error, query_name) from error
 

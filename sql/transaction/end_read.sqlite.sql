@@ -1,0 +1,3 @@
+-- Let a connection write again.
+-- kind: exec
+PRAGMA query_only = OFF
