@@ -193,6 +193,7 @@ class _Writer:
         parts = np.split(order, np.flatnonzero(np.diff(bars.series_index[order])) + 1)
         names = [bars.series[bars.series_index[part[0]]] for part in parts]
         ids, new = resolve_series(self._tx, names)
+        names_of = {series_id: name for name, series_id in ids.items()}
         us = bars.ts.view(np.int64)
         batches = [
             _Batch(
@@ -206,14 +207,25 @@ class _Writer:
         # Loaders that take keys in one order cannot deadlock.
         batches.sort(key=lambda batch: batch.series_id)
         note_series(self._tx, self._load, [Touched(b.series_id, b.first, b.last) for b in batches])
-        new_ids = {ids[name] for name in new}
-        overlapping = self._overlapping([b for b in batches if b.series_id not in new_ids])
-        staged = [batch for batch in batches if batch.series_id in overlapping]
-        direct = [batch for batch in batches if batch.series_id not in overlapping]
+        known = [batch for batch in batches if names_of[batch.series_id] not in new]
+        overlapping = self._overlapping(known)
+        direct, staged = [], []
+        for batch in batches:
+            if batch.series_id not in overlapping:
+                direct.append(batch)
+            elif self._on_conflict == "error" or not _is_dense(batch, names_of[batch.series_id]):
+                staged.append(batch)
+            else:
+                fresh, changed = self._compare_with_stored(bars, batch)
+                direct.append(fresh)
+                if self._on_conflict == "update":
+                    staged.append(changed)
+        direct = [batch for batch in direct if len(batch.rows)]
+        staged = [batch for batch in staged if len(batch.rows)]
         if direct and not self._load_directly(bars, direct):
-            staged = batches
+            staged += direct
         if staged:
-            self._load_staged(bars, staged, {ids[name]: name for name in names})
+            self._load_staged(bars, staged, names_of)
 
     def _overlapping(self, batches: Sequence[_Batch]) -> set[int]:
         """The series that have a stored bar between the first and the last of their batch."""
@@ -250,11 +262,6 @@ class _Writer:
 
     def _load_staged(self, bars: Bars, batches: Sequence[_Batch], names: dict[int, Series]) -> None:
         tx, load = self._tx, self._load
-        if self._on_conflict != "error":
-            batches = [self._without_stored(bars, b, names[b.series_id]) for b in batches]
-            batches = [batch for batch in batches if len(batch.rows)]
-            if not batches:
-                return
         tx.run("stage.clear" if self._has_stage else "stage.create")
         self._has_stage = True
         tx.bulk_load("stage.load", _blocks(bars, batches, load.load_id))
@@ -275,32 +282,33 @@ class _Writer:
             self._count_kept(tx.run("stage.kept"), names)
         touch_series(tx, load, [row.series_id for row in changed])
 
-    def _without_stored(self, bars: Bars, batch: _Batch, series: Series) -> _Batch:
-        """The batch without the bars that are stored just so.
+    def _compare_with_stored(self, bars: Bars, batch: _Batch) -> tuple[_Batch, _Batch]:
+        """The bars of the batch that are not stored, and those that are stored with other values.
 
         Reading columns back costs less than staging and joining rows that are the same: a replay
         of 1 M bars takes 0.8 of the time that it takes to COPY them, not 1.3.
         """
-        timeframe = parse_timeframe(series.timeframe)
-        first_us, last_us = us_from_datetime(batch.first), us_from_datetime(batch.last)
-        interval_us = int(interval_end(np.array([first_us]), timeframe)[0]) - first_us
-        if (last_us - first_us) * _DENSE_SHARE > len(batch.rows) * interval_us:
-            return batch
-        news = []
+        fresh, changed = [], []
         for start in range(0, len(batch.rows), _BLOCK_ROWS):
             rows = batch.rows[start : start + _BLOCK_ROWS]
             ts = bars.ts[rows]
             first, last = (datetime_from_us(int(x)) for x in ts[[0, -1]].view(np.int64))
             stored = self._tx.run("bars.read", series_id=batch.series_id, start=first, end=last)
             if not len(stored["ts"]):
-                news.append(rows)
+                fresh.append(rows)
                 continue
             at = np.minimum(np.searchsorted(stored["ts"], ts), len(stored["ts"]) - 1)
-            same = stored["ts"][at] == ts
+            is_stored = stored["ts"][at] == ts
+            is_same = is_stored.copy()
             for name in VALUES:
-                same &= stored[name][at] == getattr(bars, name)[rows]
-            news.append(rows[~same])
-        return replace(batch, rows=np.concatenate(news))
+                is_same &= stored[name][at] == getattr(bars, name)[rows]
+            fresh.append(rows[~is_stored])
+            changed.append(rows[is_stored & ~is_same])
+        none = batch.rows[:0]
+        return (
+            replace(batch, rows=np.concatenate([none, *fresh])),
+            replace(batch, rows=np.concatenate([none, *changed])),
+        )
 
     def _count_kept(self, kept: dict[str, npt.NDArray[Any]], names: dict[int, Series]) -> None:
         self._load.kept += len(kept["ts"])
@@ -309,6 +317,14 @@ class _Writer:
             us = kept["ts"][kept["series_id"] == series_id].view(np.int64)
             ends = interval_end(us, parse_timeframe(names[series_id].timeframe))
             self.kept_from_partial += int((ends > observed_us).sum())
+
+
+def _is_dense(batch: _Batch, series: Series) -> bool:
+    """Whether a batch has a good share of the bars that may be stored in its range."""
+    first_us, last_us = us_from_datetime(batch.first), us_from_datetime(batch.last)
+    end = interval_end(np.array([first_us]), parse_timeframe(series.timeframe))
+    interval_us = int(end[0]) - first_us
+    return (last_us - first_us) * _DENSE_SHARE <= len(batch.rows) * interval_us
 
 
 def _describe(rejection: Rejection) -> tuple[int, str, str]:
