@@ -20,6 +20,7 @@
     ├── ServerError                         a throw-away PostgreSQL cannot be started
     └── DatabaseError                       the engine refused, or could not be reached
         ├── ConnectionFailedError           unreachable, refused, or lost
+        ├── OutcomeUnknownError             lost at COMMIT: it happened, or it did not
         ├── PoolTimeoutError                no connection came free in time
         ├── DatabaseLockedError             another writer holds the database
         ├── DatabaseReadOnlyError
@@ -166,6 +167,13 @@ class ConnectionFailedError(DatabaseError):
     """The database is unreachable, refused the connection, or the connection was lost."""
 
     retryable = True
+
+
+class OutcomeUnknownError(DatabaseError):
+    """The connection was lost at COMMIT: the transaction happened as a whole, or not at all.
+
+    Loads find out by themselves which it is, and raise this only if the database stays unreachable.
+    """
 
 
 class PoolTimeoutError(DatabaseError):

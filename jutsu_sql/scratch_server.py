@@ -17,12 +17,14 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from jutsu_sql.errors import ServerError
 
@@ -50,11 +52,15 @@ _WATCHDOG = 'read -r _; "$1" stop -s -m immediate -D "$2/data"; rm -rf -- "$2"'
 
 @dataclass(frozen=True, slots=True)
 class ScratchServer:
-    """A running server: ``url`` is of its superuser and database ``postgres``."""
+    """A running server: ``url`` is of its superuser and database ``postgres``.
+
+    ``crash`` ends it at once, as a power cut would, and starts it again on the same data and port.
+    """
 
     url: str = field(repr=False)  # it holds the password
     version: str
     bindir: Path
+    crash: Callable[[], None] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +195,16 @@ def scratch_server(
         password = secrets.token_hex(16)
         _init_cluster(bindir_run, directory, account, password)
         options = {"timezone": "UTC", **({} if durable else _NOT_DURABLE), **settings}
-        process, url, version = _start(bindir_run, directory, account, password, options)
-        yield ScratchServer(url=url, version=version, bindir=bindir)
+        run = partial(_start, bindir_run, directory, account, password, options)
+        process, url, version = run(_free_port)
+
+        def crash() -> None:
+            nonlocal process
+            assert process is not None
+            _stop(process, bindir_run, directory, account)
+            process, _, _ = run(lambda: str(urlsplit(url).port))
+
+        yield ScratchServer(url=url, version=version, bindir=bindir, crash=crash)
     except OSError as error:
         if process is not None:  # the caller's own, raised inside the block
             raise
@@ -314,12 +328,17 @@ def _init_cluster(bindir: Path, directory: Path, account: _Account, password: st
 
 
 def _start(
-    bindir: Path, directory: Path, account: _Account, password: str, options: Mapping[str, str]
+    bindir: Path,
+    directory: Path,
+    account: _Account,
+    password: str,
+    options: Mapping[str, str],
+    choose_port: Callable[[], str],
 ) -> tuple[subprocess.Popen[bytes], str, str]:
     """The server's process, its URL and its version, once it answers."""
     log = directory / "server.log"
     for attempt in range(1, _START_ATTEMPTS + 1):
-        port = _free_port()
+        port = choose_port()
         listen = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
         command = [str(bindir / "postgres"), "-D", str(directory / "data")]
         for name, value in {**options, **listen}.items():

@@ -89,6 +89,19 @@ def test_no_password_no_entry_and_none_in_the_repr() -> None:
             psycopg.connect(server.url.replace(password, "guess"))
 
 
+def test_a_crash_keeps_what_is_committed_and_the_url() -> None:
+    with scratch_server() as server:
+        with psycopg.connect(server.url) as session:
+            session.execute("CREATE TABLE kept AS SELECT 1 AS x")
+            session.commit()
+            session.execute("INSERT INTO kept VALUES (2)")
+            server.crash()
+            with pytest.raises(psycopg.OperationalError):
+                session.execute("SELECT 1")
+        with psycopg.connect(server.url) as session:
+            assert session.execute("SELECT x FROM kept").fetchall() == [(1,)]
+
+
 def test_settings_and_durability() -> None:
     settings = {"timezone": "Asia/Tokyo", "work_mem": "7MB"}
     with scratch_server(durable=False, settings=settings) as server:

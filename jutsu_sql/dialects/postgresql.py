@@ -105,6 +105,7 @@ _REMEDIES: dict[type[errors.DatabaseError], str] = {
     errors.DatabaseReadOnlyError: "the transaction only reads, the server is a standby, or"
     " default_transaction_read_only is on: use another transaction, the primary, or turn it off",
     errors.DatabaseFullError: "make room on the server's disk",
+    errors.TransactionError: "nothing was written: run the whole transaction again",
 }
 
 
@@ -218,10 +219,19 @@ class PostgresqlDialect:
 
     @contextmanager
     def transaction(self, raw: _Connection) -> Iterator[None]:
+        is_outermost = raw.info.transaction_status == TransactionStatus.IDLE
+        commits = False
         try:
             with raw.transaction():
                 yield
+                commits = is_outermost and not raw.closed
         except psycopg.Error as error:
+            # An error that the server sends leaves the connection open, and nothing written.
+            if commits and raw.closed:
+                raise errors.OutcomeUnknownError(
+                    f"the connection was lost at COMMIT, which may have happened: {error}".strip(),
+                    sqlstate=error.sqlstate,
+                ) from error
             raise translate(error) from error
 
     @contextmanager

@@ -40,7 +40,7 @@ def delete_bars(
         )
     frame = None if timeframe is None else str(parse_timeframe(timeframe))
     span = bounds(start, end)
-    with db.transaction() as tx, recorded_load(tx, "delete", source) as load:
+    with recorded_load(db, "delete", source) as (tx, load):
         matching = tx.run("series.matching", symbol=symbol, timeframe=frame)
         series_ids = [series.series_id for series in matching]
         tx.run("series.lock", series_ids=series_ids)

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import NamedTuple
 
 import jutsu_sql
 from jutsu_sql.bars import Series
 from jutsu_sql.database import Connection, Database
+from jutsu_sql.errors import ConnectionFailedError, DatabaseError, OutcomeUnknownError
+
+_log = logging.getLogger("jutsu_sql")
+# How long a database is asked what became of a COMMIT: a server is back from a crash in seconds,
+# a standby is promoted in less than a minute.
+_SETTLE_WITHIN_S = 60.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
 
 @dataclass(slots=True)
@@ -21,6 +31,7 @@ class Load:
 
     load_id: int
     observed_at: datetime
+    started_at: datetime
     received: int = 0
     inserted: int = 0
     updated: int = 0
@@ -44,41 +55,101 @@ class Touched(NamedTuple):
 
 @contextmanager
 def recorded_load(
-    tx: Connection,
+    db: Database,
     kind: str,
     source: str,
     *,
     observed_at: datetime | None = None,
     uri: str | None = None,
     content_sha256: str | None = None,
-) -> Iterator[Load]:
-    """A row of ``loads`` around some work, in the caller's transaction."""
+) -> Iterator[tuple[Connection, Load]]:
+    """Some work as one transaction with one row of ``loads``: all of it, or nothing.
+
+    If the connection is lost at COMMIT, the database is asked whether the load happened. It ends
+    well then, with a warning in the log.
+
+    Raises:
+        ConnectionFailedError: the connection was lost, and nothing was written.
+        OutcomeUnknownError: it was lost at COMMIT, and the database cannot be asked.
+    """
     now = datetime.now(UTC)
-    observed_at = observed_at or now
-    load_id = tx.run(
-        "loads.start",
-        kind=kind,
-        source=source,
-        uri=uri,
-        content_sha256=content_sha256,
-        observed_at=observed_at,
-        started_at=now,
-        actor=_actor(),
-        tool_version=f"jutsu_sql {jutsu_sql.__version__}",
-    )
-    load = Load(load_id, observed_at)
-    yield load
-    tx.run(
-        "loads.finish",
-        load_id=load.load_id,
-        received=load.received,
-        inserted=load.inserted,
-        updated=load.updated,
-        unchanged=load.unchanged,
-        kept=load.kept,
-        rejected=load.rejected,
-        deleted=load.deleted,
-    )
+    is_done = False
+    try:
+        with db.transaction() as tx:
+            load_id = tx.run(
+                "loads.start",
+                kind=kind,
+                source=source,
+                uri=uri,
+                content_sha256=content_sha256,
+                observed_at=observed_at or now,
+                started_at=now,
+                actor=_actor(),
+                tool_version=f"jutsu_sql {jutsu_sql.__version__}",
+            )
+            load = Load(load_id, observed_at or now, now)
+            yield tx, load
+            tx.run(
+                "loads.finish",
+                load_id=load.load_id,
+                received=load.received,
+                inserted=load.inserted,
+                updated=load.updated,
+                unchanged=load.unchanged,
+                kept=load.kept,
+                rejected=load.rejected,
+                deleted=load.deleted,
+            )
+            is_done = True
+    except OutcomeUnknownError as error:
+        if not is_done:
+            raise  # of another load, one that the caller's iterator makes
+        _settle(db, load, error)
+
+
+def _settle(db: Database, load: Load, error: OutcomeUnknownError) -> None:
+    """Return if a load has happened whose COMMIT was not answered, else raise."""
+    lost = f"the connection was lost at COMMIT of load {load.load_id}"
+    has_happened = _has_happened(db, load)
+    if has_happened is None:
+        raise OutcomeUnknownError(
+            f"{lost}, and the database could not be asked within {_SETTLE_WITHIN_S:g} s whether it"
+            " happened: `jutsu-sql loads` lists it if it did. The same may safely be done again",
+            sqlstate=error.sqlstate,
+        ) from error
+    if not has_happened:
+        raise ConnectionFailedError(f"{lost}: nothing was written") from error
+    _log.warning("%s, which has happened", lost)
+
+
+def _has_happened(db: Database, load: Load) -> bool | None:
+    """Whether a load has happened; None if that cannot be found out in time."""
+    deadline_s = time.monotonic() + _SETTLE_WITHIN_S
+    pause_s = _FIRST_PAUSE_S
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        try:
+            with db.transaction() as tx:
+                tx.run("transaction.limit_waits", timeout_ms=ceil(left_s * 1000))
+                return _is_stored(tx, load)
+        except DatabaseError as error:  # it may be starting, or about to become the primary
+            _log.info("load %d: %s", load.load_id, error)
+            time.sleep(min(pause_s, left_s))
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+    return None
+
+
+def _is_stored(tx: Connection, load: Load) -> bool:
+    """Whether a load has been committed; waits until its transaction is over.
+
+    Until then nobody can take the load's id: that needs neither the server's process, which a
+    pooler may share, nor its transaction's number, which a crash can give to another one.
+    """
+    if tx.run("loads.take_id", load_id=load.load_id):
+        tx.run("loads.return_id", load_id=load.load_id)
+        return False
+    # A crash can give the id to another load as well.
+    is_same: bool = tx.run("loads.find", load_id=load.load_id).started_at == load.started_at
+    return is_same
 
 
 def note_series(tx: Connection, load: Load, touched: Iterable[Touched]) -> None:

@@ -21,35 +21,32 @@ class UndoReport:
 
 def undo_load(db: Database, load_id: int) -> UndoReport:
     """See :meth:`jutsu_sql.BarStore.undo`."""
-    with db.transaction() as tx:
-        undone = tx.run("loads.find", load_id=load_id)
-        if undone is None:
-            raise BarsError(f"there is no load {load_id}")
-        touched = tx.run("loads.series", load_id=load_id)
-        series_ids = [row.series_id for row in touched]
+    undone = db.run("loads.find", load_id=load_id)
+    if undone is None:
+        raise BarsError(f"there is no load {load_id}")
+    # What a finished load has touched and replaced does not change any more.
+    touched = db.run("loads.series", load_id=load_id)
+    series_ids = [row.series_id for row in touched]
+    spans = [
+        {"series_id": row.series_id, "start": row.first_ts, "end": row.last_ts} for row in touched
+    ]
+    # What comes back was observed when it was, so that whatever is newer may be loaded again.
+    replaced = [db.run("revisions.replaced_observed_at", load_id=load_id, **span) for span in spans]
+    observed_at = min(filter(None, replaced), default=undone.observed_at)
+    source = f"undo of load {load_id}"
+    with recorded_load(db, "undo", source, observed_at=observed_at) as (tx, load):
         tx.run("series.lock", series_ids=series_ids)
-        source = f"undo of load {load_id}"
-        spans = [
-            {"series_id": row.series_id, "start": row.first_ts, "end": row.last_ts}
-            for row in touched
-        ]
-        # What comes back was observed when it was, so that whatever is newer may be loaded again.
-        replaced = [
-            tx.run("revisions.replaced_observed_at", load_id=load_id, **span) for span in spans
-        ]
-        observed_at = min(filter(None, replaced), default=undone.observed_at)
-        with recorded_load(tx, "undo", source, observed_at=observed_at) as load:
-            tx.run("stage.create")
-            for span in spans:
-                tx.run("revisions.undo_stage", undone=load_id, load_id=load.load_id, **span)
-            tx.run("revisions.revise_gone")
-            load.deleted = tx.run("revisions.delete_gone")
-            tx.run("stage.revise_changed")
-            restored = tx.run("stage.merge_changed")
-            reinserted = tx.run("stage.merge_new")
-            tx.run("stage.drop")
-            load.received = restored + reinserted
-            load.updated, load.inserted = restored, reinserted
-            note_series(tx, load, [Touched(*row) for row in touched])
-            touch_series(tx, load, series_ids)
+        tx.run("stage.create")
+        for span in spans:
+            tx.run("revisions.undo_stage", undone=load_id, load_id=load.load_id, **span)
+        tx.run("revisions.revise_gone")
+        load.deleted = tx.run("revisions.delete_gone")
+        tx.run("stage.revise_changed")
+        restored = tx.run("stage.merge_changed")
+        reinserted = tx.run("stage.merge_new")
+        tx.run("stage.drop")
+        load.received = restored + reinserted
+        load.updated, load.inserted = restored, reinserted
+        note_series(tx, load, [Touched(*row) for row in touched])
+        touch_series(tx, load, series_ids)
     return UndoReport(load.load_id, restored, reinserted, load.deleted)

@@ -108,17 +108,9 @@ def write_bars(
         load_id = db.run("loads.with_content", content_sha256=content_sha256)
         if load_id is not None:
             return LoadReport(load_id, 0, 0, 0, 0, 0, 0, 0, [], skipped=True)
-    with (
-        db.transaction() as tx,
-        recorded_load(
-            tx,
-            "write",
-            source,
-            observed_at=observed_at,
-            uri=uri,
-            content_sha256=content_sha256,
-        ) as load,
-    ):
+    with recorded_load(
+        db, "write", source, observed_at=observed_at, uri=uri, content_sha256=content_sha256
+    ) as (tx, load):
         writer = _Writer(tx, load, on_conflict)
         rejections: list[Rejection] = []
         for bars in parts:
