@@ -76,6 +76,11 @@ class Database:
     def __repr__(self) -> str:
         return f"<Database {self.config.display_url}>"
 
+    @property
+    def can_write_in_parallel(self) -> bool:
+        """Whether several connections may write at the same time; SQLite has one writer."""
+        return self._dialect.can_write_in_parallel
+
     def run(self, name: str, /, **params: Any) -> Any:
         """Run a named query on a pooled connection, as a transaction of its own.
 

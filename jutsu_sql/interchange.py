@@ -6,7 +6,7 @@ exactness: a value becomes a double only if the double gives the same decimal ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -47,6 +47,8 @@ FIELD_NAMES: Mapping[str, tuple[str, ...]] = {
     "volume": ("volume",),
 }
 _EXACT_INTEGER = 2**53
+# What a write costs by itself, some ms, is lost in that of so many rows.
+_JOINED_ROWS = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,20 @@ def arrow_table(source: Any) -> pa.Table:
     import pyarrow as pa
 
     return pa.table(source)
+
+
+def joined_batches(parts: Iterable[Any]) -> Iterator[pa.Table]:
+    """Arrow data of any sizes as tables of some hundred thousand rows, of one part at least."""
+    import pyarrow as pa
+
+    held: list[pa.Table] = []
+    for part in parts:
+        held.append(arrow_table(part))
+        if sum(table.num_rows for table in held) >= _JOINED_ROWS:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
 
 
 def arrow_column(table: pa.Table, field: str) -> pa.ChunkedArray | None:

@@ -27,6 +27,7 @@ class Dialect(Protocol):
     """One engine with its connections. Every method may be called from any thread."""
 
     name: ClassVar[str]
+    can_write_in_parallel: ClassVar[bool]
 
     def compile(self, query: Query) -> Statement:
         """The fast path of one query: whatever can be worked out once is."""

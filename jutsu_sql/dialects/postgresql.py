@@ -155,6 +155,7 @@ class PostgresqlDialect:
     closed again when idle."""
 
     name: ClassVar[str] = "postgresql"
+    can_write_in_parallel: ClassVar[bool] = True
 
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
         del create  # a server's databases are made by its administrator

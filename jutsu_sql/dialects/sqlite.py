@@ -175,6 +175,7 @@ class SqliteDialect:
     """
 
     name: ClassVar[str] = "sqlite"
+    can_write_in_parallel: ClassVar[bool] = False
 
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
         self._timeout_s = config.pool_timeout

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from jutsu_sql.bars import Bars
 from jutsu_sql.database import Database
+from jutsu_sql.interchange import joined_batches
 from jutsu_sql.migrations import require_current
 from jutsu_sql.store.delete import DeleteReport, delete_bars
 from jutsu_sql.store.read import (
@@ -20,7 +21,8 @@ from jutsu_sql.store.read import (
     summarize_series,
 )
 from jutsu_sql.store.undo import UndoReport, undo_load
-from jutsu_sql.store.write import DescribeRejection, LoadReport, write_bars
+from jutsu_sql.store.write import LoadReport, write_bars
+from jutsu_sql.store.writer import DescribeRejection
 
 __all__ = ["BarStore", "DeleteReport", "LoadReport", "SeriesSummary", "UndoReport"]
 
@@ -53,14 +55,25 @@ class BarStore:
         force: bool = False,
         describe: DescribeRejection | None = None,
         progress: Callable[[int], None] | None = None,
+        parallel: int = 1,
     ) -> LoadReport:
         """Store bars, all in one transaction, and note it as one load.
 
         ``bars`` is :class:`Bars`, anything with ``__arrow_c_stream__`` (pandas, polars, DuckDB,
         pyarrow), or an iterable of objects or mappings; ``symbol``, ``timeframe`` and ``tz`` go to
-        the conversion, see :meth:`Bars.from_records`. An iterator of :class:`Bars` is written part
-        by part in the one transaction, with one part in memory; ``progress`` is called with the
-        number of rows so far. Writing the same bars again changes nothing.
+        the conversion, see :meth:`Bars.from_records`. Writing the same bars again changes nothing.
+
+        A load of any size, in bounded memory: an iterator of :class:`Bars` or of Arrow data (such
+        as ``pyarrow.RecordBatchReader``, or the chunks of ``pandas.read_csv(chunksize=...)``) is
+        converted, validated and written part by part, in the one transaction; of two parts that
+        have the same bar, the later one counts. ``progress`` is called with the number of rows so
+        far after each part.
+
+        ``parallel`` connections write at the same time, on PostgreSQL. No transaction spans
+        connections: readers may see some of the load before it is complete. If it fails, what is
+        in is taken back by an undo. If this process dies, the load stays unfinished in ``loads``
+        with what is in, until somebody writes to one of its series; the same write again completes
+        it, and :meth:`undo` takes it back.
 
         ``on_conflict`` says what becomes of a stored bar that the batch has too: ``"update"``
         replaces it if a value differs, ``"ignore"`` leaves it, ``"error"`` refuses the whole load.
@@ -92,6 +105,7 @@ class BarStore:
             force=force,
             describe=describe,
             progress=progress,
+            parallel=parallel,
         )
 
     def read(
@@ -186,10 +200,15 @@ class BarStore:
 
 
 def _parts(bars: Any, symbol: str | None, timeframe: str | None, tz: str | None) -> Iterable[Bars]:
-    """One Bars of whatever it is; or the Bars of an iterator of them, one by one."""
+    """One Bars of whatever it is; or, of an iterator of Bars or of Arrow data, one after the other.
+
+    Batches that an Arrow reader has cut small are joined.
+    """
+    parts: Iterable[Any] = [bars]
     if isinstance(bars, Iterator):
         first = next(bars, None)
+        rest = [] if first is None else chain([first], bars)
         if isinstance(first, Bars):
-            return chain([first], bars)
-        bars = [] if first is None else chain([first], bars)
-    return [Bars.of(bars, symbol=symbol, timeframe=timeframe, tz=tz)]
+            return rest
+        parts = joined_batches(rest) if hasattr(first, "__arrow_c_stream__") else [rest]
+    return (Bars.of(part, symbol=symbol, timeframe=timeframe, tz=tz) for part in parts)

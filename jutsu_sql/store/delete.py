@@ -7,7 +7,7 @@ from typing import Any
 
 from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
-from jutsu_sql.store.loads import Touched, note_series, recorded_load, touch_series
+from jutsu_sql.store.loads import Touched, lock_series, note_series, recorded_load, touch_series
 from jutsu_sql.store.read import bounds
 from jutsu_sql.timeframe import parse_timeframe
 
@@ -43,7 +43,7 @@ def delete_bars(
     with recorded_load(db, "delete", source) as (tx, load):
         matching = tx.run("series.matching", symbol=symbol, timeframe=frame)
         series_ids = [series.series_id for series in matching]
-        tx.run("series.lock", series_ids=series_ids)
+        lock_series(tx, load, series_ids)
         touched = []
         for series_id in series_ids:
             tx.run("bars.revise", series_id=series_id, superseded_by=load.load_id, **span)
@@ -51,5 +51,6 @@ def delete_bars(
                 load.deleted += deleted
                 touched.append(Touched(series_id, span["start"], span["end"]))
         note_series(tx, load, touched)
-        touch_series(tx, load, [row.series_id for row in touched])
+        load.changed_ids.update(row.series_id for row in touched)
+        touch_series(tx, load)
     return DeleteReport(load.load_id, load.deleted)

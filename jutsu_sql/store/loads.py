@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import ceil
 from typing import NamedTuple
@@ -36,8 +36,10 @@ class Load:
     inserted: int = 0
     updated: int = 0
     kept: int = 0
+    kept_from_partial: int = 0
     rejected: int = 0
     deleted: int = 0
+    changed_ids: set[int] = field(default_factory=set)
 
     @property
     def unchanged(self) -> int:
@@ -72,39 +74,59 @@ def recorded_load(
         ConnectionFailedError: the connection was lost, and nothing was written.
         OutcomeUnknownError: it was lost at COMMIT, and the database cannot be asked.
     """
-    now = datetime.now(UTC)
     is_done = False
     try:
         with db.transaction() as tx:
-            load_id = tx.run(
-                "loads.start",
-                kind=kind,
-                source=source,
-                uri=uri,
-                content_sha256=content_sha256,
-                observed_at=observed_at or now,
-                started_at=now,
-                actor=_actor(),
-                tool_version=f"jutsu_sql {jutsu_sql.__version__}",
+            load = start_load(
+                tx, kind, source, observed_at=observed_at, uri=uri, content_sha256=content_sha256
             )
-            load = Load(load_id, observed_at or now, now)
             yield tx, load
-            tx.run(
-                "loads.finish",
-                load_id=load.load_id,
-                received=load.received,
-                inserted=load.inserted,
-                updated=load.updated,
-                unchanged=load.unchanged,
-                kept=load.kept,
-                rejected=load.rejected,
-                deleted=load.deleted,
-            )
+            finish_load(tx, load)
             is_done = True
     except OutcomeUnknownError as error:
         if not is_done:
             raise  # of another load, one that the caller's iterator makes
         _settle(db, load, error)
+
+
+def start_load(
+    tx: Connection,
+    kind: str,
+    source: str,
+    *,
+    observed_at: datetime | None = None,
+    uri: str | None = None,
+    content_sha256: str | None = None,
+) -> Load:
+    """A new row of ``loads``; observed now, if not told otherwise."""
+    now = datetime.now(UTC)
+    load_id = tx.run(
+        "loads.start",
+        kind=kind,
+        source=source,
+        uri=uri,
+        content_sha256=content_sha256,
+        observed_at=observed_at or now,
+        started_at=now,
+        actor=_actor(),
+        tool_version=f"jutsu_sql {jutsu_sql.__version__}",
+    )
+    return Load(load_id, observed_at or now, now)
+
+
+def finish_load(tx: Connection, load: Load) -> None:
+    """What a load did, in its row: from the commit on, it is known."""
+    tx.run(
+        "loads.finish",
+        load_id=load.load_id,
+        received=load.received,
+        inserted=load.inserted,
+        updated=load.updated,
+        unchanged=load.unchanged,
+        kept=load.kept,
+        rejected=load.rejected,
+        deleted=load.deleted,
+    )
 
 
 def _settle(db: Database, load: Load, error: OutcomeUnknownError) -> None:
@@ -166,10 +188,10 @@ def note_series(tx: Connection, load: Load, touched: Iterable[Touched]) -> None:
         )
 
 
-def touch_series(tx: Connection, load: Load, series_ids: Sequence[int]) -> None:
-    """Note a load as the last one that changed these series."""
-    if series_ids:
-        tx.run("series.touch", load_id=load.load_id, series_ids=list(series_ids))
+def touch_series(tx: Connection, load: Load) -> None:
+    """Note a load as the last one that changed its series."""
+    if load.changed_ids:
+        tx.run("series.touch", load_id=load.load_id, series_ids=sorted(load.changed_ids))
 
 
 def _actor() -> str:
@@ -180,17 +202,35 @@ def _actor() -> str:
 
 
 def resolve_series(
-    tx: Connection, names: Sequence[Series]
+    tx: Connection, load: Load, names: Sequence[Series]
 ) -> tuple[dict[Series, int], set[Series]]:
     """The id of each series, locked until the transaction ends, and which of them are new."""
     found = find_series(tx, names)
     new = [name for name in names if name not in found]
     if new:
-        # Only what is missing: an upsert would burn an id for every series that is there.
-        tx.run("series.insert", names=json.dumps(new))
+        insert_series(tx, new)
         found = find_series(tx, names)
-    tx.run("series.lock", series_ids=list(found.values()))
+    lock_series(tx, load, list(found.values()))
     return found, set(new)
+
+
+def insert_series(tx: Connection, names: Sequence[Series]) -> None:
+    """Series that are not there: an upsert of all would burn an id for each that is."""
+    tx.run("series.insert", names=json.dumps(names))
+
+
+def lock_series(tx: Connection, load: Load | None, series_ids: Sequence[int]) -> None:
+    """Have series until the transaction ends; two loads of one series take turns.
+
+    A load that is not finished, and whose series can be had, lost its writer: what it stored by
+    then is what it did.
+    """
+    own_id = 0 if load is None else load.load_id
+    tx.run("series.lock", series_ids=list(series_ids))
+    unfinished = tx.run("loads.unfinished", own_id=own_id)
+    for load_id in {row.load_id for row in unfinished if row.series_id in set(series_ids)}:
+        tx.run("loads.close", load_id=load_id)
+        _log.warning("load %d was interrupted: it counts with what it had stored", load_id)
 
 
 def find_series(source: Database | Connection, names: Sequence[Series]) -> dict[Series, int]:

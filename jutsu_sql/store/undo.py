@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
-from jutsu_sql.store.loads import Touched, note_series, recorded_load, touch_series
+from jutsu_sql.store.loads import Touched, lock_series, note_series, recorded_load, touch_series
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ def undo_load(db: Database, load_id: int) -> UndoReport:
     undone = db.run("loads.find", load_id=load_id)
     if undone is None:
         raise BarsError(f"there is no load {load_id}")
+    if undone.finished_at is None:
+        _await_end(db, load_id)
     # What a finished load has touched and replaced does not change any more.
     touched = db.run("loads.series", load_id=load_id)
     series_ids = [row.series_id for row in touched]
@@ -35,7 +37,7 @@ def undo_load(db: Database, load_id: int) -> UndoReport:
     observed_at = min(filter(None, replaced), default=undone.observed_at)
     source = f"undo of load {load_id}"
     with recorded_load(db, "undo", source, observed_at=observed_at) as (tx, load):
-        tx.run("series.lock", series_ids=series_ids)
+        lock_series(tx, load, series_ids)
         tx.run("stage.create")
         for span in spans:
             tx.run("revisions.undo_stage", undone=load_id, load_id=load.load_id, **span)
@@ -48,5 +50,13 @@ def undo_load(db: Database, load_id: int) -> UndoReport:
         load.received = restored + reinserted
         load.updated, load.inserted = restored, reinserted
         note_series(tx, load, [Touched(*row) for row in touched])
-        touch_series(tx, load, series_ids)
+        load.changed_ids.update(series_ids)
+        touch_series(tx, load)
     return UndoReport(load.load_id, restored, reinserted, load.deleted)
+
+
+def _await_end(db: Database, load_id: int) -> None:
+    """Wait for a load over several connections, or close it if nobody writes it any more."""
+    with db.transaction() as tx:
+        touched = tx.run("loads.series", load_id=load_id)
+        lock_series(tx, None, [row.series_id for row in touched])

@@ -26,6 +26,6 @@ FROM (
         r.series_id = CAST(:series_id AS int)
         AND r.ts BETWEEN :start AND :end
         AND written.finished_at <= :as_of
-        AND superseded.finished_at > :as_of
+        AND (superseded.finished_at > :as_of OR superseded.finished_at IS NULL)
     ORDER BY ts
 ) AS ordered

@@ -6,6 +6,7 @@ FROM loads AS l
 WHERE
     l.content_sha256 = CAST(:content_sha256 AS text)
     AND l.kind = 'write'
+    AND l.finished_at IS NOT NULL
     AND l.rows_kept = 0
     AND NOT EXISTS (
         SELECT 1

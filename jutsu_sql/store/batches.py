@@ -1,0 +1,225 @@
+"""Batches of one load into ``bars``: straight in where nothing overlaps, else through a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jutsu_sql.bars import VALUES, Bars, Series
+from jutsu_sql.database import Connection
+from jutsu_sql.errors import BarConflictError, DatabaseLockedError, IntegrityError
+from jutsu_sql.instants import datetime_from_us, us_from_datetime
+from jutsu_sql.store.loads import Load, Touched, note_series, resolve_series
+from jutsu_sql.timeframe import interval_end, parse_timeframe
+
+# Large enough for SQLite's images and small enough to bound memory; binary COPY cuts it further.
+_BLOCK_ROWS = 32_768
+# From here on, building the key after a first load into an empty table is faster than keeping it.
+_KEY_AFTER_ROWS = 100_000
+# A batch that has this share of its range's intervals, or more, is compared with what is stored
+# there before anything is staged. A stock's minutes are a fifth of all minutes.
+_DENSE_SHARE = 1 / 8
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Valid rows of one series, in time order: ``rows`` indexes the Bars they are in."""
+
+    series_id: int
+    series: Series
+    is_new: bool
+    rows: npt.NDArray[np.intp]
+    first: datetime
+    last: datetime
+
+    def of_rows(self, rows: npt.NDArray[np.intp], bars: Bars) -> Batch:
+        """The batch with some of its rows only."""
+        first, last = (datetime_from_us(int(x)) for x in bars.ts[rows[[0, -1]]].view(np.int64))
+        return replace(self, rows=rows, first=first, last=last)
+
+
+def batches_of(tx: Connection, load: Load, bars: Bars, order: npt.NDArray[np.intp]) -> list[Batch]:
+    """The rows of ``order`` as batches, by series id; the series are there, and locked."""
+    parts = np.split(order, np.flatnonzero(np.diff(bars.series_index[order])) + 1)
+    names = [bars.series[bars.series_index[part[0]]] for part in parts]
+    ids, new = resolve_series(tx, load, names)
+    us = bars.ts.view(np.int64)
+    batches = [
+        Batch(
+            ids[name],
+            name,
+            name in new,
+            part,
+            datetime_from_us(int(us[part[0]])),
+            datetime_from_us(int(us[part[-1]])),
+        )
+        for name, part in zip(names, parts, strict=True)
+    ]
+    # Loaders that take keys in one order cannot deadlock.
+    return sorted(batches, key=lambda batch: batch.series_id)
+
+
+class BatchWriter:
+    """Batches into ``bars``, in a transaction that has their series locked, or whose caller has."""
+
+    def __init__(
+        self, tx: Connection, load: Load, on_conflict: str, *, may_drop_key: bool = True
+    ) -> None:
+        self._tx = tx
+        self._load = load
+        self._on_conflict = on_conflict
+        self._may_drop_key = may_drop_key
+        self._has_stage = False
+
+    def write(self, bars: Bars, batches: Sequence[Batch]) -> None:
+        """Store what is new or changed, keep what that replaces, and count."""
+        note_series(self._tx, self._load, [Touched(b.series_id, b.first, b.last) for b in batches])
+        overlapping = self._overlapping([batch for batch in batches if not batch.is_new])
+        direct, staged = [], []
+        for batch in batches:
+            if batch.series_id not in overlapping:
+                direct.append(batch)
+            elif self._on_conflict == "error" or not _is_dense(batch):
+                staged.append(batch)
+            else:
+                fresh, changed = self._compare_with_stored(bars, batch)
+                direct.append(fresh)
+                if self._on_conflict == "update":
+                    staged.append(changed)
+        direct = [batch for batch in direct if len(batch.rows)]
+        staged = [batch for batch in staged if len(batch.rows)]
+        if direct and not self._load_directly(bars, direct):
+            staged += direct
+        if staged:
+            self._load_staged(bars, staged)
+
+    def finish(self) -> None:
+        """Leave no stage behind."""
+        if self._has_stage:
+            self._tx.run("stage.drop")
+
+    def _overlapping(self, batches: Sequence[Batch]) -> set[int]:
+        """The series that have a stored bar between the first and the last of their batch."""
+        calls = [{"series_id": b.series_id, "first": b.first, "last": b.last} for b in batches]
+        found = self._tx.run_each("bars.overlaps", calls) if calls else []
+        return {b.series_id for b, overlaps in zip(batches, found, strict=True) if overlaps}
+
+    def _load_directly(self, bars: Bars, batches: Sequence[Batch]) -> bool:
+        """Whether it could be done: plain SQL by someone who takes no lock may come in between."""
+        rows = sum(len(batch.rows) for batch in batches)
+        key_can_wait = (
+            self._may_drop_key and rows >= _KEY_AFTER_ROWS and self._tx.run("bars.key_can_wait")
+        )
+        try:
+            if not (key_can_wait and self._load_without_key(bars, batches)):
+                with self._tx.transaction():
+                    self._tx.bulk_load("bars.load", _blocks(bars, batches, self._load.load_id))
+        except IntegrityError:
+            return False
+        self._load.inserted += rows
+        self._load.changed_ids.update(batch.series_id for batch in batches)
+        return True
+
+    def _load_without_key(self, bars: Bars, batches: Sequence[Batch]) -> bool:
+        """Whether it could be done: somebody else may be using the table."""
+        tx = self._tx
+        try:
+            with tx.transaction():
+                tx.run("bars.lock")
+                tx.run("bars.drop_key")
+                tx.bulk_load("bars.load", _blocks(bars, batches, self._load.load_id))
+                tx.run("bars.add_key")
+        except DatabaseLockedError:
+            return False
+        return True
+
+    def _load_staged(self, bars: Bars, batches: Sequence[Batch]) -> None:
+        tx, load = self._tx, self._load
+        tx.run("stage.clear" if self._has_stage else "stage.create")
+        self._has_stage = True
+        tx.bulk_load("stage.load", _blocks(bars, batches, load.load_id))
+        if self._on_conflict == "error" and (met := tx.run("stage.conflict")):
+            raise BarConflictError(
+                f"{met.symbol} {met.timeframe} {met.ts:%Y-%m-%d %H:%M:%S} UTC is stored already"
+                ' (on_conflict="error"): nothing was written'
+            )
+        tx.run("stage.compare", observed_at=load.observed_at)
+        new_only = self._on_conflict == "ignore"
+        changed = tx.run("stage.changed_series", new_only=int(new_only))
+        if changed:
+            load.inserted += tx.run("stage.merge_new")
+        if not new_only:
+            if changed:
+                tx.run("stage.revise_changed")
+                load.updated += tx.run("stage.merge_changed")
+            self._count_kept(tx.run("stage.kept"), batches)
+        self._load.changed_ids.update(row.series_id for row in changed)
+
+    def _compare_with_stored(self, bars: Bars, batch: Batch) -> tuple[Batch, Batch]:
+        """The bars of the batch that are not stored, and those that are stored with other values.
+
+        Reading columns back costs less than staging and joining rows that are the same: a replay
+        of 1 M bars takes 0.8 of the time that it takes to COPY them, not 1.3.
+        """
+        fresh, changed = [], []
+        for start in range(0, len(batch.rows), _BLOCK_ROWS):
+            rows = batch.rows[start : start + _BLOCK_ROWS]
+            ts = bars.ts[rows]
+            first, last = (datetime_from_us(int(x)) for x in ts[[0, -1]].view(np.int64))
+            stored = self._tx.run("bars.read", series_id=batch.series_id, start=first, end=last)
+            if not len(stored["ts"]):
+                fresh.append(rows)
+                continue
+            at = np.minimum(np.searchsorted(stored["ts"], ts), len(stored["ts"]) - 1)
+            is_stored = stored["ts"][at] == ts
+            is_same = is_stored.copy()
+            for name in VALUES:
+                is_same &= stored[name][at] == getattr(bars, name)[rows]
+            fresh.append(rows[~is_stored])
+            changed.append(rows[is_stored & ~is_same])
+        none = batch.rows[:0]
+        return (
+            replace(batch, rows=np.concatenate([none, *fresh])),
+            replace(batch, rows=np.concatenate([none, *changed])),
+        )
+
+    def _count_kept(self, kept: dict[str, npt.NDArray[Any]], batches: Sequence[Batch]) -> None:
+        self._load.kept += len(kept["ts"])
+        observed_us = us_from_datetime(self._load.observed_at)
+        series = {batch.series_id: batch.series for batch in batches}
+        for series_id in np.unique(kept["series_id"]).tolist():
+            us = kept["ts"][kept["series_id"] == series_id].view(np.int64)
+            ends = interval_end(us, parse_timeframe(series[series_id].timeframe))
+            self._load.kept_from_partial += int((ends > observed_us).sum())
+
+
+def _is_dense(batch: Batch) -> bool:
+    """Whether a batch has a good share of the bars that may be stored in its range."""
+    first_us, last_us = us_from_datetime(batch.first), us_from_datetime(batch.last)
+    end = interval_end(np.array([first_us]), parse_timeframe(batch.series.timeframe))
+    interval_us = int(end[0]) - first_us
+    return (last_us - first_us) * _DENSE_SHARE <= len(batch.rows) * interval_us
+
+
+def _blocks(bars: Bars, batches: Sequence[Batch], load_id: int) -> Iterator[dict[str, Any]]:
+    """The rows of the batches as blocks of the columns of ``bars``, copied block by block."""
+    columns = {name: getattr(bars, name) for name in ("ts", *VALUES)}
+    rows = np.concatenate([batch.rows for batch in batches])
+    lengths = [len(batch.rows) for batch in batches]
+    ids = np.repeat(np.array([batch.series_id for batch in batches], dtype=np.int32), lengths)
+    load_ids = np.full(min(len(rows), _BLOCK_ROWS), load_id, dtype=np.int32)
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        part = rows[start : start + _BLOCK_ROWS]
+        # Consecutive rows need no copy.
+        is_run = part[-1] - part[0] == len(part) - 1 and (np.diff(part) == 1).all()
+        index: Any = slice(part[0], part[-1] + 1) if is_run else part
+        yield {
+            "series_id": ids[start : start + len(part)],
+            "load_id": load_ids[: len(part)],
+            **{name: column[index] for name, column in columns.items()},
+        }

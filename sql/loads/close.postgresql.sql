@@ -1,0 +1,6 @@
+-- Close a load whose writer is gone: what it had done by now is what it did. Loads over several connections
+-- are the only ones that are seen unfinished, and other engines have none.
+-- kind: exec
+UPDATE loads
+SET finished_at = clock_timestamp()
+WHERE load_id = CAST(:load_id AS int) AND finished_at IS NULL
