@@ -55,15 +55,14 @@ class Peer:
     most_rows: int | None = None
     is_apart: bool = False
 
-    @property
-    def versions(self) -> str:
+    def versions(self) -> list[str]:
         """The libraries with their versions.
 
         Raises:
             NotMeasuredError: one is not installed.
         """
         try:
-            return ", ".join(f"{library} {version(library)}" for library in self.libraries)
+            return [f"{library} {version(library)}" for library in self.libraries]
         except PackageNotFoundError as error:
             raise NotMeasuredError(
                 f"{error.name} is not installed: pip install '.[peers]'"
@@ -76,7 +75,7 @@ class Peer:
         Raises:
             NotMeasuredError: it is not installed, or it failed.
         """
-        _ = self.versions
+        self.versions()
         place = Place(db.config, db.queries)
         if self.connect is None:
             yield Session(self, db, db.queries, columns)

@@ -62,12 +62,17 @@ def _executemany(connection: psycopg.Connection[Any], queries: Queries, rows: Ro
 def _asyncpg(place: Place) -> Iterator[tuple[asyncio.Runner, Any]]:
     import asyncpg
 
-    names = {"host": "host", "port": "port", "user": "user", "password": "password"}
     given = conninfo_to_dict(place.config.conninfo)
-    settings = {to: given.get(name) for to, name in {**names, "database": "dbname"}.items()}
+    settings: dict[str, Any] = {
+        name: given.get(name) for name in ("host", "port", "user", "password")
+    }
     with asyncio.Runner() as runner:
         connection = runner.run(
-            asyncpg.connect(**settings, server_settings={"options": str(given["options"])})
+            asyncpg.connect(
+                **settings,
+                database=given.get("dbname"),
+                server_settings={"options": str(given["options"])},
+            )
         )
         try:
             yield runner, connection
@@ -111,10 +116,11 @@ def _sqlalchemy(place: Place) -> Iterator[Any]:
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(place.config.conninfo)
     )
-    with closing(engine.connect()):  # the pool has one, as everybody else
-        pass
-    yield engine
-    engine.dispose()
+    try:
+        engine.connect().close()  # now its pool has one, as everybody else has
+        yield engine
+    finally:
+        engine.dispose()
 
 
 LIMIT = Peer("COPY FROM a file of the server's", (), None, writers.engine_limit)

@@ -59,8 +59,11 @@ def _sqlalchemy(place: Place) -> Iterator[Any]:
     from sqlalchemy import create_engine
 
     engine = create_engine("sqlite://", creator=lambda: _connect(place))
-    yield engine
-    engine.dispose()
+    try:
+        engine.connect().close()  # now its pool has one, as everybody else has
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _stored(shape: Callable[[Columns], Any], columns: Columns) -> Any:

@@ -18,6 +18,7 @@ from jutsu_sql.bench import (
     Result,
     Scenario,
     Space,
+    Verdict,
     measure_one,
     synthetic_bars,
 )
@@ -34,6 +35,7 @@ class Comparison:
 
     result: Result
     shaping_s: float | None
+    versions: list[str]
 
 
 def fresh_bars(rows: int) -> Bars:
@@ -145,4 +147,6 @@ def compare(
         None if limit is None else {space.db.config.dialect: limit},
     )
     result = measure_one(scenario, space)
-    return Comparison(result, statistics.median(shaping_s[1:]) if shaping_s[1:] else None)
+    if result.verdict is Verdict.NOT_MEASURED:
+        return Comparison(result, None, [])
+    return Comparison(result, statistics.median(shaping_s[1:]), peer.versions())
