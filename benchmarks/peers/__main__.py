@@ -63,21 +63,26 @@ def write_command(
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     output.mkdir(parents=True, exist_ok=True)
     lines: list[Line] = []
+    everything = report.update(output / "write.json", lines)
     for dialect in _PEERS if engine == "both" else (engine,):
         with _url(dialect) as url:
             for line in _lines(url, rows, rounds, only, with_large=with_large):
                 click.echo(f"{line.panel}: {line.result.name}: {line.result.verdict}", err=True)
                 lines.append(line)
-    everything = report.update(output / "write.json", lines)
+                # At once: whoever stops a run of half an hour keeps what it has measured.
+                everything = report.update(output / "write.json", [line])
     report.write_markdown(output / "write.md", everything)
-    report.draw(output / "write.png", everything)
+    try:
+        report.draw(output / "write.png", everything)
+    except ModuleNotFoundError as error:
+        click.echo(f"no chart: {error.name} is not installed: pip install '.[peers]'", err=True)
     if as_json:
         print_json({"machine": report.machine(), "lines": lines})
     else:
         for title, group in report.panels(lines):
             print_table(title, report.COLUMNS, report.rows_of(group))
             click.echo("\n".join(report.notes(group)))
-        click.echo(f"{report.machine()}\nin {output}: write.json, write.md, write.png")
+        click.echo(f"{report.machine()}\nthe figures are in {output}")
     if failed := report.failed(lines):
         click.echo(f"missed or not measured: {'; '.join(failed)}", err=True)
         sys.exit(1)

@@ -1,9 +1,9 @@
-"""What else writes have to reach, each against a reference of its own in the same run."""
+"""What else a write has to reach, each with a reference of its own in the same run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -20,39 +20,21 @@ _CORRECTED_SHARE = 0.01
 _CENT = 0.01
 
 
-def scenarios(rows: int, rounds: int, dialect: str) -> tuple[Scenario, ...]:
-    """Those that the engine can be measured in, with ``rows`` bars in the table."""
-
-    def scenario(
-        name: str, measures: str, prepare: Callable[..., object], limits: Mapping[str, float]
-    ) -> Scenario:
-        bound = partial(prepare, rows=rows)
-        return Scenario(name, measures, "bars", rounds, bound, Metric.RATIO, limits)  # type: ignore[arg-type]
-
-    both = (
-        scenario(
-            "replay",
-            f"write {rows:,} bars that are all stored; against the engine's own load of them into"
-            " an empty table",
-            _replay,
-            {"postgresql": 1.0},
-        ),
-        scenario(
-            "correction",
-            f"write {rows:,} stored bars, 1 % of them corrected; against the replay",
-            _correction,
-            {"postgresql": 1.3},
-        ),
-    )
-    if dialect == "sqlite":
-        return both
-    append = scenario(
-        "append",
-        f"write {_APPENDED:,} new bars of one series; against a COPY of the same encoded bytes",
-        _append,
-        {"postgresql": 1.3},
-    )
-    return (append, *both)
+def scenarios(rows: int, rounds: int, dialect: str) -> list[Scenario]:
+    """Those that an engine is measured in, with ``rows`` bars in the table."""
+    return [
+        Scenario(
+            name,
+            measures,
+            "bars",
+            rounds,
+            partial(prepare, rows=rows),
+            Metric.RATIO,
+            {"postgresql": limit},
+        )
+        for name, prepare, limit, measures, dialects in _GOALS
+        if dialect in dialects
+    ]
 
 
 def _require(done: int, wanted: int) -> None:
@@ -60,7 +42,7 @@ def _require(done: int, wanted: int) -> None:
         raise NotMeasuredError(f"wrong: {done:,} rows instead of {wanted:,}")
 
 
-def _write(space: Space, bars: Bars, **wanted: int) -> None:
+def _write(space: Space, bars: Bars, wanted: Mapping[str, int]) -> None:
     report = space.store.write(bars, source="bench")
     for name, rows in wanted.items():
         _require(getattr(report, name), rows)
@@ -68,32 +50,36 @@ def _write(space: Space, bars: Bars, **wanted: int) -> None:
 
 def _fill(space: Space, bars: Bars) -> None:
     space.engine.empty(space.db)
-    _write(space, bars, inserted=len(bars))
+    _write(space, bars, {"inserted": len(bars)})
+
+
+def _settle(space: Space) -> None:
     space.db.run("bench.rest")
+    space.db.run("bench.checkpoint")
 
 
 @contextmanager
 def _append(space: Space, rows: int) -> Iterator[Case]:
-    """Both sides append, to the same table and on the same connection."""
+    """Both sides append to the same table, on the same connection."""
     history = fresh_bars(rows)
     _fill(space, history)
     symbol, timeframe = history.series[0]
     series_id = space.db.run("series.find", symbol=symbol, timeframe=timeframe).series_id
+    ids = [np.full(_APPENDED, number, dtype=np.int32) for number in (series_id, 1)]
     text = space.db.queries["bars.load"].statements[0].encode()
-    first = rows // len(history.series)
-    rows_before = rows
+    first, stored = rows // len(history.series), rows
     bars, encoded = history, b""
 
     def advance() -> None:
-        nonlocal bars, encoded, first, rows_before
-        _require(space.db.run("bench.count_rows"), rows_before)
-        rows_before += _APPENDED
+        nonlocal first, stored, bars, encoded
+        _require(space.db.run("bench.count_rows"), stored)
         bars = synthetic_bars(_APPENDED, 1, first=first)
+        encoded = b"".join(
+            copy_binary.encode([[*ids, bars.ts, *(getattr(bars, name) for name in VALUES)]])
+        )
         first += _APPENDED
-        keys = (np.full(_APPENDED, number, dtype=np.int32) for number in (series_id, 1))
-        columns = [*keys, bars.ts, *(getattr(bars, name) for name in VALUES)]
-        encoded = b"".join(copy_binary.encode([columns]))
-        space.db.run("bench.checkpoint")
+        stored += _APPENDED
+        _settle(space)
 
     def copy() -> None:
         with (
@@ -104,7 +90,11 @@ def _append(space: Space, rows: int) -> Iterator[Case]:
         ):
             copying.write(encoded)
 
-    yield Case(lambda: _write(space, bars, inserted=_APPENDED), _APPENDED, advance, copy)
+    def write() -> None:
+        _write(space, bars, {"inserted": _APPENDED})
+
+    yield Case(write, _APPENDED, advance, copy)
+    _require(space.db.run("bench.count_rows"), stored)
 
 
 @contextmanager
@@ -115,57 +105,74 @@ def _replay(space: Space, rows: int) -> Iterator[Case]:
     with space.engine.keep_rows(space.db):
         versions = None
 
-        def empty() -> None:
+        def before_load() -> None:
+            if versions is not None and space.db.run("bench.row_versions") != versions:
+                raise NotMeasuredError("wrong: a replay has written rows")
             space.engine.empty(space.db)
             space.db.run("bench.checkpoint")
 
-        def settle() -> None:
+        def before_replay() -> None:
             nonlocal versions
-            space.db.run("bench.rest")
-            space.db.run("bench.checkpoint")
+            _settle(space)
             versions = space.db.run("bench.row_versions")
 
-        def write() -> None:
-            _write(space, bars, unchanged=rows)
+        turns = cycle((before_load, before_replay))
 
-        def verify() -> None:
-            if space.db.run("bench.row_versions") != versions:
-                raise NotMeasuredError("wrong: a replay has written rows")
+        def reset() -> None:
+            next(turns)()
 
-        def load() -> None:
-            space.db.run("bench.load_reference")
-
-        def empty_after_replay() -> None:
-            if versions is not None:
-                verify()
-            empty()
-
-        turns = cycle((empty_after_replay, settle))
-        yield Case(write, rows, lambda: next(turns)(), load)
-        verify()
+        yield Case(
+            lambda: _write(space, bars, {"unchanged": rows}),
+            rows,
+            reset,
+            lambda: space.db.run("bench.load_reference"),
+        )
+        before_load()
 
 
 @contextmanager
 def _correction(space: Space, rows: int) -> Iterator[Case]:
-    """The corrected rows are scattered over all series, and corrected back in the next round."""
+    """The corrected rows lie scattered over all series; the next round corrects them back."""
     bars = fresh_bars(rows)
-    corrected_rows = int(rows * _CORRECTED_SHARE)
-    chosen = np.random.default_rng(0).choice(rows, corrected_rows, replace=False)
+    corrected = int(rows * _CORRECTED_SHARE)
     high = bars.high.copy()
-    high[chosen] += _CENT
+    high[np.random.default_rng(0).choice(rows, corrected, replace=False)] += _CENT
     stored, other = bars, replace(bars, high=high)
     _fill(space, stored)
 
     def replay() -> None:
-        _write(space, stored, unchanged=rows)
+        _write(space, stored, {"unchanged": rows})
 
     def correct() -> None:
         nonlocal stored, other
-        _write(space, other, updated=corrected_rows, unchanged=rows - corrected_rows)
+        _write(space, other, {"updated": corrected, "unchanged": rows - corrected})
         stored, other = other, stored
 
-    def reset() -> None:
-        space.db.run("bench.rest")
-        space.db.run("bench.checkpoint")
+    yield Case(correct, rows, lambda: _settle(space), replay)
 
-    yield Case(correct, rows, reset, replay)
+
+_BOTH = ("postgresql", "sqlite")
+_Goal = tuple[str, Callable[..., AbstractContextManager[Case]], float, str, tuple[str, ...]]
+_GOALS: tuple[_Goal, ...] = (
+    (
+        "append to a series",
+        _append,
+        1.3,
+        f"write {_APPENDED:,} new bars of one series; against a COPY of the same encoded bytes",
+        ("postgresql",),
+    ),
+    (
+        "replay",
+        _replay,
+        1.0,
+        "write bars that are all stored; against the engine's own load of them into an empty table",
+        _BOTH,
+    ),
+    (
+        "correction of 1 %",
+        _correction,
+        1.3,
+        "write stored bars with 1 % of them corrected, revisions kept; against the replay",
+        _BOTH,
+    ),
+)

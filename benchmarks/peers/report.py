@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import version
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from jutsu_sql.bench import Result, Verdict
 COLUMNS = (
     "against",
     "bars",
+    "rounds",
     "its time",
     "its rate",
     "of it shaping",
@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 
 _COLOURS = {Kind.PEER: "#2e86c1", Kind.LIMIT: "#7f8c8d", Kind.OWN: "#e59866"}
-_WRITE_COLOUR = "#c0392b"
+_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,9 @@ def _key(line: Line) -> tuple[str, str, str]:
 def _load(file: Path) -> list[Line]:
     if not file.exists():
         return []
-    return [Line(**{**raw, "result": Result(**raw["result"])}) for raw in json.loads(file.read_text())]
+    return [
+        Line(**{**raw, "result": Result(**raw["result"])}) for raw in json.loads(file.read_text())
+    ]
 
 
 def rows_of(lines: Sequence[Line]) -> list[tuple[str, ...]]:
@@ -101,6 +103,7 @@ def _row(line: Line) -> tuple[str, ...]:
     return (
         result.name,
         f"{result.work:,}",
+        str(result.rounds),
         _time(result.reference_s),
         f"{result.work / result.reference_s / 1e3:,.0f} k/s",
         "" if line.shaping_s is None else _time(line.shaping_s),
@@ -117,18 +120,22 @@ def _time(seconds: float) -> str:
 
 
 def panels(lines: Iterable[Line]) -> list[tuple[str, list[Line]]]:
-    """The lines by engine and panel, with a title each."""
-    return [(": ".join(key), list(group)) for key, group in groupby(lines, _panel)]
+    """The lines of each engine and panel, the fastest reference first, with a title."""
+    groups: dict[str, list[Line]] = {}
+    for line in lines:
+        groups.setdefault(f"{line.engine}: {line.panel}", []).append(line)
+    return [(title, sorted(group, key=_times)) for title, group in groups.items()]
 
 
-def _panel(line: Line) -> tuple[str, str]:
-    return line.engine, line.panel
+def _times(line: Line) -> float:
+    """The reference's time in multiples of that of ``BarStore.write``."""
+    return 1 / line.result.ratio if line.result.ratio else float("inf")
 
 
 def write_markdown(file: Path, lines: Sequence[Line]) -> None:
     """One table for each panel, and what was measured on what."""
     text = [f"{machine()}.", ""]
-    for title, group in panels(sorted(lines, key=_panel)):
+    for title, group in panels(lines):
         text += [f"### {title}", "", _markdown(COLUMNS), _markdown(["---"] * len(COLUMNS))]
         text += [_markdown(row) for row in rows_of(group)]
         text += ["", *notes(group), ""]
@@ -146,61 +153,52 @@ def notes(lines: Sequence[Line]) -> list[str]:
     return said + ([f"Versions: {', '.join(versions)}."] if versions else [])
 
 
-def draw(file: Path, lines: Sequence[Line]) -> None:
-    """Each way of loading as a bar: its time in multiples of that of ``BarStore.write``."""
-    import matplotlib as mpl
+def draw(file: Path, lines: Iterable[Line]) -> None:
+    """The time of each way of loading, in multiples of that of ``BarStore.write``.
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    from matplotlib.figure import Figure
 
-    peers = [line for line in sorted(lines, key=_panel) if line.kind in _COLOURS and line.result.ratio]
-    charts = panels(peers)
+    measured = (line for line in lines if line.kind in _COLOURS and line.result.ratio)
+    charts = panels(measured)
     if not charts:
         return
     heights = [len(group) + 3 for _, group in charts]
-    figure, axes = plt.subplots(
-        len(charts),
-        squeeze=False,
-        sharex=True,
-        layout="constrained",
-        figsize=(9, _LINE_INCHES * sum(heights)),
-        height_ratios=heights,
-    )
+    figure = Figure(figsize=(9, _LINE_INCHES * sum(heights)), layout="constrained")
+    axes = figure.subplots(len(charts), squeeze=False, sharex=True, height_ratios=heights)
     for axis, (title, group) in zip(axes.flat, charts, strict=True):
         _draw_panel(axis, title, group)
-    axes.flat[-1].set_xlabel("time, in multiples of BarStore.write of the same bars (shorter is faster)")
+    axes.flat[-1].set_xlabel("time in multiples of BarStore.write; to the left is faster")
     figure.savefig(file, dpi=150)
-    plt.close(figure)
 
 
 def _draw_panel(axis: Any, title: str, lines: Sequence[Line]) -> None:
-    limit = lines[0].result
-    assert limit.reference_s is not None and limit.median_s is not None
-    entries = [(_times(line), _label(line), _COLOURS[line.kind]) for line in lines]
-    entries.append((1.0, f"BarStore.write, {limit.work / limit.median_s / 1e6:.2f} M/s", _WRITE_COLOUR))
-    entries.sort(key=lambda entry: entry[0])
-    places = range(len(entries))
-    times, labels, colours = zip(*entries, strict=True)
-    bars = axis.barh(places, times, color=colours)
-    axis.bar_label(bars, [f"{x:.2f}" if x < 10 else f"{x:.0f}" for x in times], padding=3)
-    axis.set_yticks(places, labels)
+    times = [_times(line) for line in lines]
+    places = range(len(lines))
+    # From 1 on, because a logarithmic axis has no zero.
+    bars = axis.barh(
+        places, [x - 1 for x in times], left=1.0, color=[_COLOURS[line.kind] for line in lines]
+    )
+    texts = [f"{x:.2f}" if x < 10 else f"{x:.0f}" for x in times]
+    axis.bar_label(bars, texts, padding=3)
+    axis.set_yticks(places, [_label(line) for line in lines])
     axis.invert_yaxis()
     axis.set_xscale("log")
+    axis.set_xticks(_TICKS, [f"{x:g}" for x in _TICKS])
+    axis.minorticks_off()
     axis.margins(x=0.12)
-    axis.axvline(1.0, color=_WRITE_COLOUR, linewidth=0.8)
+    axis.axvline(1.0, color="black")
     axis.set_title(title, loc="left", fontsize="medium")
     axis.spines[["top", "right"]].set_visible(False)
-
-
-def _times(line: Line) -> float:
-    assert line.result.ratio is not None
-    return 1 / line.result.ratio
 
 
 def _label(line: Line) -> str:
     result = line.result
     assert result.reference_s is not None
-    return f"{result.name}, {result.work / result.reference_s / 1e6:.2f} M/s"
+    rate = result.work / result.reference_s / 1e6
+    return f"{result.name}, {result.work:,} bars, {rate:.2f} M/s"
 
 
 def failed(lines: Iterable[Line]) -> list[str]:

@@ -50,7 +50,9 @@ def history(space: Space, rows: int) -> Iterator[int]:
         yield 0
         return
     bars = synthetic_bars(rows, SERIES)
-    others = tuple(Series(f"OTHER{code:03d}", timeframe) for code, (_, timeframe) in enumerate(bars.series))
+    others = tuple(
+        Series(f"OTHER{code:03d}", timeframe) for code, (_, timeframe) in enumerate(bars.series)
+    )
     space.engine.empty(space.db)
     space.store.write(replace(bars, series=others), source="bench")
     space.db.run("bench.keep_rows")
