@@ -136,8 +136,9 @@ def break_down(_connection: None, _queries: Queries, _columns: Columns) -> None:
     raise ZeroDivisionError("no bars today")
 
 
-def test_a_peer_apart_tells_what_went_wrong(sqlite_space: Space) -> None:
-    result = compared(sqlite_space, Peer("broken", (), nowhere, break_down, is_apart=True))
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_a_peer_that_fails_ends_no_run(sqlite_space: Space, *, is_apart: bool) -> None:
+    result = compared(sqlite_space, Peer("broken", (), nowhere, break_down, is_apart=is_apart))
     assert result.verdict is Verdict.NOT_MEASURED
     assert result.note == "ZeroDivisionError: no bars today"
 

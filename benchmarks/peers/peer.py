@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection as Pipe
@@ -77,14 +77,16 @@ class Peer:
         """
         self.versions()
         place = Place(db.config, db.queries)
-        if self.connect is None:
-            yield Session(self, db, db.queries, columns)
-        elif self.is_apart:
-            with _process(self, place, columns) as pipe:
-                yield _SessionApart(self, pipe, place.queries, columns)
-        else:
-            with self.connect(place) as connection:
-                yield Session(self, connection, place.queries, columns)
+        with ExitStack() as stack:
+            if self.connect is None:
+                yield Session(self, db, db.queries, columns)
+            elif self.is_apart:
+                pipe = stack.enter_context(_process(self, place, columns))
+                yield _SessionApart(self, pipe, db.queries, columns)
+            else:
+                with _told():
+                    connection = stack.enter_context(self.connect(place))
+                yield Session(self, connection, db.queries, columns)
 
 
 @dataclass(slots=True)
@@ -99,10 +101,11 @@ class Session:
     shaping_s: float = 0.0
 
     def move(self) -> None:
-        start = perf_counter()
-        self.data = self.peer.shape(self.columns)
-        self.shaping_s = perf_counter() - start
-        self.peer.run(self.connection, self.queries, self.data)
+        with _told():
+            start = perf_counter()
+            self.data = self.peer.shape(self.columns)
+            self.shaping_s = perf_counter() - start
+            self.peer.run(self.connection, self.queries, self.data)
 
     def forget(self) -> None:
         """Free the rows, in nobody's time."""
@@ -113,6 +116,17 @@ class _SessionApart(Session):
     def move(self) -> None:
         self.connection.send(True)
         self.shaping_s = _answer(self.peer, self.connection)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a peer raises is what came of it: it ends no run of many."""
+    try:
+        yield
+    except NotMeasuredError:
+        raise
+    except Exception as error:
+        raise NotMeasuredError(f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager
@@ -127,6 +141,8 @@ def _process(peer: Peer, place: Place, columns: Columns) -> Iterator[Pipe]:
         _answer(peer, ours)
         yield ours
     finally:
+        with suppress(OSError):  # it has ended already
+            ours.send(False)
         ours.close()
         child.join()
 
@@ -144,16 +160,14 @@ def _answer(peer: Peer, pipe: Pipe) -> float:
 def _serve(pipe: Pipe, peer: Peer, place: Place, columns: Columns) -> None:
     """Move the bars each time something comes, and answer with the seconds of shaping."""
     gc.disable()
+    assert peer.connect is not None
     try:
-        assert peer.connect is not None
-        with peer.connect(place) as connection:
+        with _told(), peer.connect(place) as connection:
             session = Session(peer, connection, place.queries, columns)
             pipe.send(0.0)
             while pipe.recv():
                 session.move()
                 pipe.send(session.shaping_s)
                 session.forget()
-    except EOFError:
-        return
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-        pipe.send(f"{type(error).__name__}: {error}")
+    except NotMeasuredError as error:
+        pipe.send(str(error))

@@ -23,7 +23,7 @@ from jutsu_sql.bench import (
     synthetic_bars,
 )
 
-SERIES = 100
+_SERIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ class Comparison:
 
 
 def fresh_bars(rows: int) -> Bars:
-    """What is loaded: 100 series."""
-    return synthetic_bars(rows, SERIES)
+    """What is loaded: bars of 100 series."""
+    return synthetic_bars(rows, _SERIES)
 
 
 @contextmanager
-def history(space: Space, rows: int) -> Iterator[int]:
-    """Keep so many bars of 100 other series for :class:`_Table` to begin with."""
+def history(space: Space, rows: int) -> Iterator[None]:
+    """Keep so many bars of 100 other series, for a table to have before anything is measured."""
     if not rows:
-        yield 0
+        yield
         return
-    bars = synthetic_bars(rows, SERIES)
+    bars = synthetic_bars(rows, _SERIES)
     others = tuple(
         Series(f"OTHER{code:03d}", timeframe) for code, (_, timeframe) in enumerate(bars.series)
     )
@@ -57,7 +57,7 @@ def history(space: Space, rows: int) -> Iterator[int]:
     space.store.write(replace(bars, series=others), source="bench")
     space.db.run("bench.keep_rows")
     space.db.run("bench.keep_history")
-    yield rows
+    yield
     space.db.run("bench.forget_history")
 
 
