@@ -1,0 +1,170 @@
+"""A writer that is killed leaves all of a load or nothing of it, and a replay converges."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+from ledger_model import contents
+
+import jutsu_sql
+from faults.steps import fault_at
+from faults.workload import LOADS, check_done, connect, prepare, run, run_until_killed
+from jutsu_sql import Bars, BarStore, Database, errors
+from jutsu_sql.scratch_server import ScratchServer
+
+ROWS = 20_000
+WRITER = """
+import sys
+import jutsu_sql
+sys.path.insert(0, {tests!r})
+from faults.test_crash import batch
+
+with jutsu_sql.connect({url!r}) as db:
+    store = jutsu_sql.BarStore(db)
+    print("ready", flush=True)
+    for number in range(1000):
+        store.write(batch(number), source=str(number))
+"""
+
+
+def batch(number: int) -> Bars:
+    """Half of it corrects what the batch before it wrote, half is new."""
+    us = np.arange(ROWS) * 60_000_000 + number * ROWS // 2 * 60_000_000
+    close = np.full(ROWS, 100.0 + number)
+    return Bars.from_arrays(
+        "CRASH", "1m", us.astype("M8[us]"), close, close + 1, close - 1, close, close
+    )
+
+
+def reference(loads: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The closes that so many loads leave behind."""
+    numbers = np.repeat(np.arange(loads), ROWS // 2)
+    return 100.0 + np.concatenate([numbers, np.full(ROWS // 2 if loads else 0, loads - 1)])
+
+
+def check(db: Database) -> int:
+    """That the bars are those of the finished loads, and of no other; their number."""
+    store = BarStore(db)
+    loads = store.loads(10_000)
+    assert all(load.finished_at is not None for load in loads)
+    got = store.read("CRASH", "1m")
+    assert got.close.tolist() == reference(len(loads)).tolist()
+    assert sum(load.rows_inserted for load in loads) == len(got)
+    return len(loads)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_kill_9_at_a_random_moment(engine_url: str, seed: int) -> None:
+    moments = random.Random(seed)
+    url, done = engine_url, 0
+    for _ in range(3):
+        code = WRITER.format(url=url, tests=str(Path(__file__).parents[1]))
+        code = code.replace("range(1000)", f"range({done}, 1000)")
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"ready\n"
+            time.sleep(moments.uniform(0.05, 0.6))
+            writer.send_signal(signal.SIGKILL)
+        with jutsu_sql.connect(url) as db:
+            # A server goes on for a moment with what it was sent; the next writer waits for it.
+            with db.transaction() as tx:
+                ids = [r.series_id for r in tx.run("series.matching", symbol=None, timeframe=None)]
+                tx.run("series.lock", series_ids=ids)
+            done = check(db)
+    with jutsu_sql.connect(url) as db:
+        store = BarStore(db)
+        for number in range(done, done + 2):
+            store.write(batch(number), source="after")
+        assert check(db) == done + 2
+        assert store.write(batch(done + 1), source="replay").unchanged == ROWS
+
+
+def wait_until_alone(url: str) -> None:
+    """A server learns of a client's death a moment later."""
+    if not url.startswith("postgresql"):
+        return
+    with psycopg.connect(url, autocommit=True) as session:
+        others = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        while session.execute(others).fetchone() != (0,):
+            time.sleep(0.005)
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_kill_9_before_every_statement(name: str, engine_url: str) -> None:
+    with connect(engine_url) as db:
+        model, action = prepare(name, db)
+        before = contents(db)
+    for step in itertools.count():
+        report = run_until_killed(name, engine_url, action, step)
+        wait_until_alone(engine_url)
+        with connect(engine_url) as db:
+            if report is not None:
+                check_done(db, model, action, report)
+                return
+            assert contents(db) == before
+
+
+def terminate(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as killer:
+        killer.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'jutsu_sql' AND datname = current_database()"
+            " AND state <> 'idle'"
+        )
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_a_backend_that_is_terminated_before_every_statement(name: str, postgres: str) -> None:
+    with connect(postgres) as db:
+        model, action = prepare(name, db)
+        before = contents(db)
+        for step in itertools.count():
+            with fault_at(step, lambda: terminate(postgres)) as met:
+                try:
+                    report = run(name, db, action)
+                except errors.ConnectionFailedError:
+                    assert contents(db) == before
+                    continue
+            break
+        assert LOADS[name].steps <= set(met)
+        check_done(db, model, action, report)
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        ("fresh", "series.insert"),
+        ("fresh", "bars.load, under way"),
+        ("first", "bars.load, under way"),
+        ("first", "bars.add_key"),
+        ("correction", "stage.load, under way"),
+        ("correction", "stage.compare"),
+        ("correction", "stage.merge_changed"),
+        ("correction", "loads.finish"),
+        ("delete", "bars.delete"),
+        ("undo", "stage.merge_changed"),
+    ],
+)
+def test_a_server_that_crashes_in_any_phase(
+    name: str, phase: str, server: ScratchServer, postgres: str
+) -> None:
+    with connect(postgres) as db:
+        model, action = prepare(name, db)
+        before = contents(db)
+        with pytest.raises(errors.ConnectionFailedError), fault_at(phase, server.crash):
+            run(name, db, action)
+    with connect(postgres) as db:
+        assert contents(db) == before
+        check_done(db, model, action, run(name, db, action))
