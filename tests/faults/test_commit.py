@@ -9,11 +9,11 @@ from contextlib import suppress
 
 import psycopg
 import pytest
-from ledger_model import contents
+from ledger_model import bars_of, contents
 
 from faults.proxy import Proxy, Session, proxy
 from faults.workload import LOADS, check_done, connect, prepare, run
-from jutsu_sql import Database, errors
+from jutsu_sql import Bars, BarStore, Database, errors
 from jutsu_sql.scratch_server import ScratchServer
 from jutsu_sql.store import loads
 
@@ -190,6 +190,16 @@ def test_a_plain_transaction_does_not_guess(between: Proxy, db: Database) -> Non
         tx.run("series.insert", names='[["A", "1m"]]')
     assert not caught.value.retryable
     assert len(db.run("testing.series")) == 1
+
+
+def test_the_unknown_outcome_of_another_load_is_left_alone(db: Database) -> None:
+    def parts() -> Iterator[Bars]:
+        yield bars_of({("A", 0): 1.0})
+        raise errors.OutcomeUnknownError("of another one")
+
+    with pytest.raises(errors.OutcomeUnknownError, match="of another one"):
+        BarStore(db).write(parts(), source="model")
+    assert db.run("testing.loads") == []
 
 
 def test_lost_before_commit_is_no_unknown_outcome(between: Proxy, db: Database) -> None:

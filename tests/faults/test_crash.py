@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 import numpy as np
 import psycopg
@@ -17,23 +14,19 @@ from ledger_model import contents
 
 import jutsu_sql
 from faults.steps import fault_at
-from faults.workload import LOADS, check_done, connect, prepare, run, run_until_killed
+from faults.workload import (
+    LOADS,
+    check_done,
+    connect,
+    prepare,
+    processes,
+    run,
+    run_until_killed,
+)
 from jutsu_sql import Bars, BarStore, Database, errors
 from jutsu_sql.scratch_server import ScratchServer
 
 ROWS = 20_000
-WRITER = """
-import sys
-import jutsu_sql
-sys.path.insert(0, {tests!r})
-from faults.test_crash import batch
-
-with jutsu_sql.connect({url!r}) as db:
-    store = jutsu_sql.BarStore(db)
-    print("ready", flush=True)
-    for number in range(1000):
-        store.write(batch(number), source=str(number))
-"""
 
 
 def batch(number: int) -> Bars:
@@ -62,34 +55,8 @@ def check(db: Database) -> int:
     return len(loads)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_kill_9_at_a_random_moment(engine_url: str, seed: int) -> None:
-    moments = random.Random(seed)
-    url, done = engine_url, 0
-    for _ in range(3):
-        code = WRITER.format(url=url, tests=str(Path(__file__).parents[1]))
-        code = code.replace("range(1000)", f"range({done}, 1000)")
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == b"ready\n"
-            time.sleep(moments.uniform(0.05, 0.6))
-            writer.send_signal(signal.SIGKILL)
-        with jutsu_sql.connect(url) as db:
-            # A server goes on for a moment with what it was sent; the next writer waits for it.
-            with db.transaction() as tx:
-                ids = [r.series_id for r in tx.run("series.matching", symbol=None, timeframe=None)]
-                tx.run("series.lock", series_ids=ids)
-            done = check(db)
-    with jutsu_sql.connect(url) as db:
-        store = BarStore(db)
-        for number in range(done, done + 2):
-            store.write(batch(number), source="after")
-        assert check(db) == done + 2
-        assert store.write(batch(done + 1), source="replay").unchanged == ROWS
-
-
 def wait_until_alone(url: str) -> None:
-    """A server learns of a client's death a moment later."""
+    """A server goes on for a moment with what a client has sent before its death."""
     if not url.startswith("postgresql"):
         return
     with psycopg.connect(url, autocommit=True) as session:
@@ -99,6 +66,39 @@ def wait_until_alone(url: str) -> None:
         )
         while session.execute(others).fetchone() != (0,):
             time.sleep(0.005)
+
+
+def write_on(url: str, first: int, ready: Connection) -> None:
+    with jutsu_sql.connect(url) as db:
+        store = BarStore(db)
+        ready.send(True)
+        for number in itertools.count(first):
+            store.write(batch(number), source=str(number))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_kill_9_at_a_random_moment(engine_url: str, seed: int) -> None:
+    moments = random.Random(seed)
+    url, done = engine_url, 0
+    for _ in range(3):
+        receiver, sender = processes.Pipe(duplex=False)
+        writer = processes.Process(target=write_on, args=(url, done, sender))
+        writer.start()
+        sender.close()
+        with receiver:
+            receiver.recv()
+        time.sleep(moments.uniform(0.05, 0.6))
+        writer.kill()
+        writer.join()
+        wait_until_alone(url)
+        with jutsu_sql.connect(url) as db:
+            done = check(db)
+    with jutsu_sql.connect(url) as db:
+        store = BarStore(db)
+        for number in range(done, done + 2):
+            store.write(batch(number), source="after")
+        assert check(db) == done + 2
+        assert store.write(batch(done + 1), source="replay").unchanged == ROWS
 
 
 @pytest.mark.parametrize("name", LOADS)
