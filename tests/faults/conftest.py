@@ -44,13 +44,17 @@ def postgres(server: ScratchServer, template: str) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a migrated database of each engine."""
-    if request.param == "postgresql":
-        yield request.getfixturevalue("postgres")
-        return
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    """The URL of a migrated database file."""
     url = f"sqlite:///{tmp_path}/bars.db"
     with jutsu_sql.connect(url) as db:
         db.migrate()
-    yield url
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a migrated database of each engine."""
+    url: str = request.getfixturevalue(request.param)
+    return url

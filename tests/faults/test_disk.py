@@ -15,18 +15,10 @@ from faults.workload import LOADS, QUERIES, check_done, connect, prepare, proces
 from jutsu_sql import errors
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path}/bars.db"
-    with jutsu_sql.connect(url) as db:
-        db.migrate()
-    return url
-
-
 @pytest.mark.parametrize("name", LOADS)
-def test_a_file_that_may_not_grow(name: str, url: str) -> None:
+def test_a_file_that_may_not_grow(name: str, sqlite: str) -> None:
     """The disk is full after any number of pages; the connection lives on."""
-    with connect(url) as db:
+    with connect(sqlite) as db:
         model, action = prepare(name, db)
         before = contents(db)
         with db.connection() as connection:
@@ -67,20 +59,20 @@ def write_with_little_room(name: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOADS)
-def test_a_log_that_cannot_be_written(name: str, url: str) -> None:
-    writer = processes.Process(target=write_with_little_room, args=(name, url))
+def test_a_log_that_cannot_be_written(name: str, sqlite: str) -> None:
+    writer = processes.Process(target=write_with_little_room, args=(name, sqlite))
     writer.start()
     writer.join()
     assert writer.exitcode == 0
 
 
-def test_a_reader_that_is_in_the_way_at_commit(url: str, tmp_path: Path) -> None:
+def test_a_reader_that_is_in_the_way_at_commit(sqlite: str, tmp_path: Path) -> None:
     """Without a write-ahead log a COMMIT waits for readers, and gives up."""
     reader = sqlite3.connect(tmp_path / "bars.db", isolation_level=None)
     assert reader.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM loads").fetchone()
-    with jutsu_sql.connect(url, queries=QUERIES, pool_timeout=0.05) as db:
+    with jutsu_sql.connect(sqlite, queries=QUERIES, pool_timeout=0.05) as db:
         model, action = prepare("fresh", db)
         with pytest.raises(errors.DatabaseLockedError):
             run("fresh", db, action)

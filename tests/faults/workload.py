@@ -40,7 +40,9 @@ class Load(NamedTuple):
 FIRST = Write((rows("AB", range(40), 1.0),))
 # Some of it is the same, some corrected, some new, and one series has not been there.
 CORRECTION = Write(({**rows("AB", range(20, 60), 2.0), **rows("AC", range(10), 1.0)},))
-PARTS = Write((rows("A", range(30, 50), 2.0), rows("C", range(5), 1.0), rows("B", range(9), 3.0)))
+PARTS = Write(
+    (rows("A", range(30, 50), 2.0), {**rows("C", range(5), 1.0), **rows("B", range(9), 3.0)})
+)
 
 LOADS = {
     "fresh": Load([], lambda _: FIRST, frozenset({"series.insert", "bars.load, under way"})),
@@ -106,7 +108,7 @@ def send_report(
         to.send(run(name, db, action))
 
 
-def run_until_killed(name: str, url: str, action: Action, step: int) -> Any:
+def run_until_killed(name: str, url: str, action: Action, step: int | str) -> Any:
     """What a load reports in a process of its own, which dies at a step; None if it did."""
     receiver, sender = processes.Pipe(duplex=False)
     writer = processes.Process(target=send_report, args=(sender, name, url, action, step))
