@@ -29,19 +29,29 @@ def _megabytes(key: str) -> float:
     return int(kilobytes) / 1024
 
 
+def peak_megabytes() -> float:
+    """The most that was resident since :func:`forget_peak`."""
+    return _megabytes("VmHWM")
+
+
+def forget_peak() -> float:
+    """Start anew, from what is resident now: so many megabytes."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    (_OWN / "clear_refs").write_text("5")
+    return _megabytes("VmRSS")
+
+
 def main(url: str) -> None:
     with open_space(load_config(url), Scale.of("full")) as space:
         bars = synthetic_bars(_ROWS, _SERIES)
         # The code's own pages and the pool are no part of what a million bars cost.
         space.store.write(synthetic_bars(1_000, 1, first=_ROWS), source="bench")
-        gc.collect()
-        ctypes.CDLL(None).malloc_trim(0)
-        (_OWN / "clear_refs").write_text("5")
-        before = _megabytes("VmRSS")
+        before = forget_peak()
         report = space.store.write(bars, source="bench")
         if report.inserted != _ROWS:
             raise SystemExit(f"{report.inserted:,} bars were inserted instead of {_ROWS:,}")
-        print(f"{_megabytes('VmHWM') - before:.1f}")
+        print(f"{peak_megabytes() - before:.1f}")
 
 
 if __name__ == "__main__":

@@ -111,7 +111,11 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction on one connection: all of it, or on any exception none of it."""
+        """A transaction on one connection: all of it, or on any exception none of it.
+
+        Raises:
+            OutcomeUnknownError: the connection was lost at COMMIT: all of it, or none.
+        """
         with self.connection() as connection, connection.transaction():
             yield connection
 

@@ -4,149 +4,97 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pytest
+from faults.steps import fault_at
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from ledger_model import (
+    MINUTE,
+    NOW,
+    Action,
+    Delete,
+    Model,
+    Undo,
+    Write,
+    bars_of,
+    check_ledger,
+    check_report,
+    closes,
+    minute,
+)
 
-from jutsu_sql import Bars, BarStore, Database, errors
+from jutsu_sql import BarStore, Database, errors
 
-START = datetime(2024, 1, 2, tzinfo=UTC)
-NOW = datetime(2024, 6, 1, tzinfo=UTC)
 EXAMPLES = itertools.count()
 
-Key = tuple[str, int]
+
+class CrashError(Exception):
+    """Something goes wrong between two statements of a load."""
 
 
-def bars_of(rows: dict[Key, float], prefix: str = "") -> Bars:
-    """Flat minute bars by (symbol, minute), with their close."""
-    us = np.array([minute for _, minute in rows]).astype("m8[m]") + np.datetime64("2024-01-02", "m")
-    x = np.array(list(rows.values()), dtype=np.float64)
-    symbols = [prefix + symbol for symbol, _ in rows]
-    prices = (x.copy() for _ in range(4))
-    return Bars.from_arrays(symbols, "1m", us.astype("M8[us]"), *prices, np.abs(x))
-
-
-def minute(number: int) -> datetime:
-    return START + timedelta(minutes=number)
-
-
-def closes(bars: Bars, prefix: str = "") -> dict[Key, float]:
-    return {
-        (bar.symbol.removeprefix(prefix), (bar.ts - START) // timedelta(minutes=1)): bar.close
-        for bar in bars
-    }
-
-
-class Model:
-    """What the ledger must say, in plain Python: each key's versions, newest last."""
-
-    def __init__(self) -> None:
-        self.versions: dict[Key, list[tuple[int, datetime, float | None]]] = {}
-
-    def current(self) -> dict[Key, float]:
-        latest = {key: versions[-1][2] for key, versions in self.versions.items()}
-        return {key: value for key, value in latest.items() if value is not None}
-
-    def write(
-        self, load_id: int, observed: datetime, rows: dict[Key, float], policy: str
-    ) -> dict[str, int]:
-        counts = dict.fromkeys(("inserted", "updated", "unchanged", "kept"), 0)
-        for key, value in rows.items():
-            versions = self.versions.setdefault(key, [])
-            stored = versions[-1] if versions else (0, observed, None)
-            if stored[2] is None:
-                what = "inserted"
-            elif stored[2] == value or policy == "ignore":
-                what = "unchanged"
-            elif stored[1] > observed:
-                what = "kept"
-            else:
-                what = "updated"
-            counts[what] += 1
-            if what in {"inserted", "updated"}:
-                versions.append((load_id, observed, value))
-        return counts
-
-    def delete(self, load_id: int, symbol: str, first: int, last: int) -> int:
-        keys = [k for k in self.current() if k[0] == symbol and first <= k[1] <= last]
-        for key in keys:
-            self.versions[key].append((load_id, NOW, None))
-        return len(keys)
-
-    def undo(self, undo_id: int, load_id: int, observed: datetime) -> datetime:
-        """What comes back counts as observed when the oldest of it was."""
-        replaced = [
-            before[1]
-            for versions in self.versions.values()
-            for before, after in itertools.pairwise(versions)
-            if after[0] == load_id and before[2] is not None
-        ]
-        observed = min(replaced, default=observed)
-        for versions in self.versions.values():
-            if versions and versions[-1][0] == load_id:
-                before = versions[-2][2] if len(versions) > 1 else None
-                versions.append((undo_id, observed, before))
-        return observed
+def crash() -> None:
+    raise CrashError
 
 
 keys = st.tuples(st.sampled_from("AB"), st.integers(0, 4))
-writes = st.tuples(
-    st.just("write"),
-    st.dictionaries(keys, st.sampled_from([1.0, 2.0, 3.0]), min_size=1, max_size=6),
-    st.integers(0, 3),
-    st.sampled_from(["update", "update", "ignore"]),
+batches = st.dictionaries(keys, st.sampled_from([1.0, 2.0, 3.0]), min_size=1, max_size=6)
+# Days later; or while the bar of minute 2 was not over, and those after it had not begun.
+observations = st.sampled_from(
+    [*(NOW - timedelta(days=age) for age in range(3)), minute(2) + MINUTE / 2]
 )
-deletes = st.tuples(st.just("delete"), st.sampled_from("AB"), st.integers(0, 4), st.integers(0, 4))
-undos = st.tuples(st.just("undo"), st.integers(0, 9))
+writes = st.builds(
+    Write,
+    st.one_of(st.tuples(batches), st.lists(batches, min_size=2, max_size=3).map(tuple)),
+    observations,
+    st.sampled_from(["update", "update", "update", "ignore", "error"]),
+)
+deletes = st.builds(
+    lambda symbol, ends: Delete(symbol, *sorted(ends)),
+    st.sampled_from("AB"),
+    st.tuples(st.integers(0, 4), st.integers(0, 4)),
+)
+# Of the load of that number so far: of undos as well.
+undos = st.builds(Undo, st.integers(0, 9))
+# Before which statement a load crashes, if at all.
+crashes = st.one_of(st.none(), st.none(), st.integers(0, 15))
 
 
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(steps=st.lists(st.one_of(writes, writes, deletes, undos), min_size=1, max_size=8))
+@given(
+    steps=st.lists(
+        st.tuples(st.one_of(writes, writes, deletes, undos), crashes), min_size=1, max_size=8
+    )
+)
 def test_the_ledger_agrees_with_a_plain_model(
-    db: Database, store: BarStore, steps: list[tuple[Any, ...]]
+    db: Database, store: BarStore, steps: list[tuple[Action, int | None]]
 ) -> None:
     prefix = f"{next(EXAMPLES)}-"
     symbols = [f"{prefix}A", f"{prefix}B"]
-    model = Model()
-    loads: list[tuple[int, datetime]] = []
-    past: dict[int, dict[Key, float]] = {}
-    for step in steps:
-        if step[0] == "write":
-            _, rows, age, policy = step
-            observed = NOW - timedelta(days=age)
-            report = store.write(
-                bars_of(rows, prefix), source="m", observed_at=observed, on_conflict=policy
-            )
-            counts = model.write(report.load_id, observed, rows, policy)
-            assert {name: getattr(report, name) for name in counts} == counts
-        elif step[0] == "delete":
-            _, symbol, first, last = step
-            first, last = sorted((first, last))
-            report = store.delete(prefix + symbol, "1m", minute(first), minute(last))
-            observed = NOW
-            assert report.deleted == model.delete(report.load_id, symbol, first, last)
-        elif not loads:
-            continue
+    model, loads = Model(), list[int]()
+    for action, crashes_at in steps:
+        if isinstance(action, Undo):
+            if not loads:
+                continue
+            action = Undo(loads[action.load_id % len(loads)])  # noqa: PLW2901
+        before = len(db.run("testing.loads"))
+        try:
+            with fault_at(crashes_at, crash):
+                report = action.run(store, prefix)
+        except CrashError:
+            assert len(db.run("testing.loads")) == before
+        except errors.BarConflictError:
+            assert model.refuses(action)
         else:
-            load_id, observed = loads[step[1] % len(loads)]
-            report = store.undo(load_id)
-            observed = model.undo(report.load_id, load_id, observed)
-        loads.append((report.load_id, observed))
-        note(f"{report}")
-        past[report.load_id] = model.current()
+            assert not model.refuses(action)
+            note(f"{report}")
+            check_report(report, model.run(report.load_id, action))
+            loads.append(report.load_id)
         assert closes(store.read(symbols, "1m"), prefix) == model.current()
-    for load_id, expected in past.items():
-        known = db.run("loads.find", load_id=load_id).finished_at
-        assert closes(store.read(symbols, "1m", as_of=known), prefix) == expected
-    before = db.run("loads.find", load_id=min(past, default=1)) if past else None
-    if before is not None:
-        earlier = before.finished_at - timedelta(microseconds=1)
-        assert len(store.read(symbols, "1m", as_of=earlier)) == 0
+    check_ledger(db, model, "AB", prefix)
 
 
 def test_a_partial_bar_gives_way_to_the_final_one_and_never_comes_back(store: BarStore) -> None:

@@ -56,7 +56,8 @@ class Engine(Protocol):
         """No bars, and nothing left of them in files or logs."""
 
     def keep_rows(self, db: Database) -> AbstractContextManager[None]:
-        """Put the rows of ``bars`` where the query ``bench.load_reference`` takes them from.
+        """Put the rows of ``bars`` where the query ``bench.load_reference`` takes them from, and
+        into ``bench_rows``, to compare later ones with.
 
         Raises:
             NotMeasuredError: the engine cannot get at them there.
@@ -109,9 +110,8 @@ class _Sqlite:
     @contextmanager
     def keep_rows(self, db: Database) -> Iterator[None]:
         # A temporary table belongs to a connection: the pool gives the one used last.
-        db.run("bench.keep_rows")
-        yield
-        db.run("bench.forget_rows")
+        with _kept_rows(db):
+            yield
 
 
 @contextmanager
@@ -170,16 +170,17 @@ class _Postgresql:
                 file.write(data)
         # The server is another user; these rows are nobody's secret.
         self._file.chmod(0o644)
-        self.empty(db)
-        try:
-            db.run("bench.load_reference")
-        except DatabaseError as error:
-            if error.sqlstate in self._REFUSALS:
-                raise NotMeasuredError(
-                    f"the server cannot COPY from a file here: {error}"
-                ) from error
-            raise
-        yield
+        with _kept_rows(db):
+            self.empty(db)
+            try:
+                db.run("bench.load_reference")
+            except DatabaseError as error:
+                if error.sqlstate in self._REFUSALS:
+                    raise NotMeasuredError(
+                        f"the server cannot COPY from a file here: {error}"
+                    ) from error
+                raise
+            yield
 
 
 @contextmanager
@@ -201,6 +202,15 @@ def _postgresql_space(config: Config) -> Iterator[tuple[Database, Engine]]:
                 yield db, _Postgresql(file)
             finally:
                 db.run("bench.drop_schema")
+
+
+@contextmanager
+def _kept_rows(db: Database) -> Iterator[None]:
+    db.run("bench.keep_rows")
+    try:
+        yield
+    finally:
+        db.run("bench.forget_rows")
 
 
 def _escaped(value: str) -> str:

@@ -225,6 +225,12 @@ class PostgresqlDialect:
         try:
             with raw.transaction():
                 yield
+                if is_outermost and raw.info.transaction_status == TransactionStatus.INERROR:
+                    # The server would answer this COMMIT with a silent ROLLBACK.
+                    raise errors.DatabaseError(
+                        "a statement of this transaction failed and its error was caught, so that"
+                        " nothing can be written: wrap what may fail in tx.transaction()"
+                    )
                 commits = is_outermost and not raw.closed
         except psycopg.Error as error:
             # An error that the server sends leaves the connection open, and nothing written.

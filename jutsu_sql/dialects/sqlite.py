@@ -369,7 +369,7 @@ class SqliteDialect:
             raise translate(error, query.name) from error
         except OSError as error:
             raise errors.DatabaseFullError(
-                f"cannot write the batch to {tempfile.gettempdir()}: {error.strerror}",
+                f"cannot write the batch to a temporary file (TMPDIR): {error.strerror}",
                 query_name=query.name,
             ) from error
         return rows
@@ -481,7 +481,7 @@ class SqliteDialect:
             self._attach(raw, schema, lambda file: sqlite_image.write_cells(file, template, cells))
         except OSError as error:
             raise errors.DatabaseFullError(
-                f"cannot write the batch to {tempfile.gettempdir()}: {error.strerror}"
+                f"cannot write the batch to a temporary file (TMPDIR): {error.strerror}"
             ) from error
         return f"{quote_identifier(schema)}.copy_rows"
 

@@ -91,7 +91,10 @@ class BarStore:
             BarsError: the bars cannot be taken as they are, or ``observed_at`` lies in the future;
                 :class:`RejectedBarsError` if strict.
             BarConflictError: a bar is stored already, and ``on_conflict="error"``.
-            DatabaseError: the engine refused. In every case nothing was written.
+            DatabaseError: the engine refused. In every case nothing was written, but for
+                :class:`OutcomeUnknownError`: the connection was lost at COMMIT, and the database
+                could not be asked for a minute what became of it. Writing the same again is safe.
+                :class:`TransactionError` ends one of two loads whose parts come in opposite orders.
         """
         return write_bars(
             self._db,
@@ -174,6 +177,7 @@ class BarStore:
 
         Raises:
             BarsError: there is no such load.
+            DatabaseError: as in :meth:`write`.
         """
         return undo_load(self._db, load_id)
 
@@ -193,6 +197,7 @@ class BarStore:
 
         Raises:
             BarsError: there is no filter and ``everything`` is not set, or one is not understood.
+            DatabaseError: as in :meth:`write`.
         """
         return delete_bars(
             self._db, symbol, timeframe, start, end, everything=everything, source=source

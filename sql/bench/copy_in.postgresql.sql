@@ -1,0 +1,3 @@
+-- Bars row by row, by COPY in its text format.
+-- kind: exec
+COPY bars (series_id, load_id, ts, open, high, low, close, volume) FROM STDIN

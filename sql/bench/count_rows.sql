@@ -1,0 +1,3 @@
+-- How many bars there are.
+-- kind: value
+SELECT count(*) FROM bars

@@ -1,0 +1,3 @@
+-- Keep what bench.keep_rows took as the bars that a table has before anything is measured.
+-- kind: exec
+ALTER TABLE bench_rows RENAME TO bench_history

@@ -1,0 +1,3 @@
+-- Statistics of the bars that were loaded.
+-- kind: exec
+ANALYZE bars

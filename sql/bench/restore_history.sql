@@ -1,0 +1,4 @@
+-- The bars that a table has before anything is measured.
+-- kind: exec
+INSERT INTO bars (series_id, load_id, ts, open, high, low, close, volume)
+SELECT series_id, load_id, ts, open, high, low, close, volume FROM bench_history

@@ -1,0 +1,49 @@
+"""Every statement of a load, as a place where something can go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from jutsu_sql import Connection
+
+
+@contextmanager
+def fault_at(step: int | str | None, fault: Callable[[], object]) -> Iterator[list[str]]:
+    """Call ``fault`` right before a statement, by its number or name; gives those met so far.
+
+    A bulk load is met again after each of its blocks, as ``name, under way``.
+    """
+    met: list[str] = []
+
+    def meet(name: str) -> None:
+        met.append(name)
+        if step in (name, len(met) - 1):
+            fault()
+
+    def met_by(call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(connection: Connection, name: str, /, *args: Any, **params: Any) -> Any:
+            meet(name)
+            return call(connection, name, *args, **params)
+
+        return wrapped
+
+    bulk_load = Connection.bulk_load
+
+    def bulk_load_in_steps(connection: Connection, name: str, blocks: Iterable[Any]) -> int:
+        def met_blocks() -> Iterator[Any]:
+            for block in blocks:
+                yield block
+                meet(f"{name}, under way")
+
+        meet(name)
+        return bulk_load(connection, name, met_blocks())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "run", met_by(Connection.run))
+        patch.setattr(Connection, "run_each", met_by(Connection.run_each))
+        patch.setattr(Connection, "bulk_load", bulk_load_in_steps)
+        yield met
