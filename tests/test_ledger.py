@@ -228,3 +228,18 @@ def test_an_iterator_of_bars_is_one_load(store: BarStore, db: Database) -> None:
     with pytest.raises(errors.RejectedBarsError, match="row 2: volume"):
         store.write(iter([*parts[:1], bad]), source="m", strict=True)
     assert len(db.run("testing.loads")) == 2
+
+
+def test_an_arrow_reader_is_written_batch_by_batch(
+    store: BarStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jutsu_sql.interchange._JOINED_ROWS", 100)
+    bars = bars_of({("A", i): float(i % 7) for i in range(1000)})
+    seen: list[int] = []
+    reader = bars.to_arrow().to_reader(max_chunksize=30)
+    assert store.write(reader, source="m", progress=seen.append).inserted == 1000
+    assert seen == [*range(120, 961, 120), 1000]
+    chunks = (bars[start : start + 250].to_pandas() for start in range(0, 1000, 250))
+    assert store.write(chunks, source="m").unchanged == 1000
+    with pytest.raises(errors.BarsError, match="there is no column close"):
+        store.write(iter([bars.to_arrow(), bars.to_arrow().drop_columns(["close"])]), source="m")
