@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from jutsu_sql.database import Database
+from jutsu_sql.database import Connection, Database
 from jutsu_sql.errors import BarsError
-from jutsu_sql.store.loads import Touched, lock_series, note_series, recorded_load, touch_series
+from jutsu_sql.store.loads import (
+    Load,
+    Touched,
+    lock_series,
+    note_series,
+    recorded_load,
+    touch_series,
+)
 from jutsu_sql.store.read import bounds
 from jutsu_sql.timeframe import parse_timeframe
 
@@ -41,11 +48,8 @@ def delete_bars(
     frame = None if timeframe is None else str(parse_timeframe(timeframe))
     span = bounds(start, end)
     with recorded_load(db, "delete", source) as (tx, load):
-        matching = tx.run("series.matching", symbol=symbol, timeframe=frame)
-        series_ids = [series.series_id for series in matching]
-        lock_series(tx, load, series_ids)
         touched = []
-        for series_id in series_ids:
+        for series_id in _lock_matching(tx, load, symbol, frame):
             tx.run("bars.revise", series_id=series_id, superseded_by=load.load_id, **span)
             if deleted := tx.run("bars.delete", series_id=series_id, **span):
                 load.deleted += deleted
@@ -54,3 +58,16 @@ def delete_bars(
         load.changed_ids.update(row.series_id for row in touched)
         touch_series(tx, load)
     return DeleteReport(load.load_id, load.deleted)
+
+
+def _lock_matching(
+    tx: Connection, load: Load, symbol: str | None, timeframe: str | None
+) -> list[int]:
+    """The series that match, locked, with those that others have made while this one waited."""
+    locked: list[int] = []
+    while True:
+        rows = tx.run("series.matching", symbol=symbol, timeframe=timeframe)
+        if len(rows) == len(locked):
+            return locked
+        locked = [row.series_id for row in rows]
+        lock_series(tx, load, locked)

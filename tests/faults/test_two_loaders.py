@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -27,7 +29,7 @@ from ledger_model import (
 from faults.steps import fault_at
 from faults.workload import SYMBOLS, connect, processes, rows
 from jutsu_sql import BarStore, errors
-from jutsu_sql.store import write
+from jutsu_sql.store import batches
 
 WITHIN_S = 60.0
 ROUNDS = 12
@@ -119,11 +121,13 @@ def check_serial(url: str, done: Done) -> None:
         assert finished.keys() == {report.load_id for _, report in done}
         model = Model()
         for action, report in sorted(done, key=lambda one: finished[one[1].load_id]):
+            if isinstance(action, Delete) and not report.deleted:
+                continue  # it may have locked nothing, and so belong anywhere
             check_report(report, model.run(report.load_id, action))
         check_ledger(db, model, SYMBOLS)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("orders", [("ABC", "ABC"), ("ABC", "CBA")], ids="-".join)
 @pytest.mark.parametrize("start", [in_threads, in_processes])
 def test_two_loaders_are_as_good_as_one_after_the_other(
@@ -133,12 +137,12 @@ def test_two_loaders_are_as_good_as_one_after_the_other(
     check_serial(engine_url, start(engine_url, [2 * seed, 2 * seed + 1], orders))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_two_first_loads_and_a_reader(
     seed: int, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of them want the table at once, two of them without its key."""
-    monkeypatch.setattr(write, "_KEY_AFTER_ROWS", 1)
+    monkeypatch.setattr(batches, "_KEY_AFTER_ROWS", 1)
     chance, done = random.Random(seed), Done()
     actions = [Write((rows("AB", range(50), 1.0),)), Write((rows("BA", range(25, 75), 2.0),))]
     together = threading.Barrier(3)
@@ -169,6 +173,27 @@ def test_two_first_loads_and_a_reader(
             row.name for row in db.run("testing.schema") if "PRIMARY KEY (series_id, ts)" in row.how
         ]
         assert "bars" in keys
+
+
+def test_a_delete_sees_the_series_that_were_made_while_it_waited(postgres: str) -> None:
+    with connect(postgres) as db, ThreadPoolExecutor(1) as other:
+        store = BarStore(db)
+        store.write(bars_of(rows("A", range(10), 1.0)), source="0")
+        deletes = []
+
+        def delete() -> None:
+            if deletes:
+                return  # its own statement
+            deletes.append(other.submit(store.delete, everything=True))
+            with psycopg.connect(postgres, autocommit=True) as session:
+                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                while session.execute(waiting).fetchone() == (0,):
+                    time.sleep(0.005)
+
+        with fault_at("loads.finish", delete):
+            store.write(bars_of(rows("AB", range(20), 2.0)), source="1")
+            assert deletes[0].result().deleted == 40
+        assert len(store.read(["A", "B"], "1m")) == 0
 
 
 def test_a_reader_never_sees_half_a_load(engine_url: str) -> None:
