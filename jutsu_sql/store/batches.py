@@ -143,22 +143,30 @@ class BatchWriter:
         tx.run("stage.clear" if self._has_stage else "stage.create")
         self._has_stage = True
         tx.bulk_load("stage.load", _blocks(bars, batches, load.load_id))
-        if self._on_conflict == "error" and (met := tx.run("stage.conflict")):
-            raise BarConflictError(
-                f"{met.symbol} {met.timeframe} {met.ts:%Y-%m-%d %H:%M:%S} UTC is stored already"
-                ' (on_conflict="error"): nothing was written'
-            )
-        tx.run("stage.compare", observed_at=load.observed_at)
         new_only = self._on_conflict == "ignore"
-        changed = tx.run("stage.changed_series", new_only=int(new_only))
-        if changed:
-            load.inserted += tx.run("stage.merge_new")
+        while True:
+            self._refuse_conflict()
+            tx.run("stage.compare", observed_at=load.observed_at)
+            changed = tx.run("stage.changed_series", new_only=int(new_only))
+            inserted = tx.run("stage.merge_new") if changed else 0
+            load.inserted += inserted
+            load.changed_ids.update(row.series_id for row in changed)
+            if inserted == sum(row.new_bars for row in changed):
+                break
+            # Plain SQL by someone who takes no lock has stored one of them since the comparison.
+            tx.run("stage.forget_changes")
         if not new_only:
             if changed:
                 tx.run("stage.revise_changed")
                 load.updated += tx.run("stage.merge_changed")
             self._count_kept(tx.run("stage.kept"), batches)
-        self._load.changed_ids.update(row.series_id for row in changed)
+
+    def _refuse_conflict(self) -> None:
+        if self._on_conflict == "error" and (met := self._tx.run("stage.conflict")):
+            raise BarConflictError(
+                f"{met.symbol} {met.timeframe} {met.ts:%Y-%m-%d %H:%M:%S} UTC is stored already"
+                ' (on_conflict="error"): nothing was written'
+            )
 
     def _compare_with_stored(self, bars: Bars, batch: Batch) -> tuple[Batch, Batch]:
         """The bars of the batch that are not stored, and those that are stored with other values.

@@ -220,7 +220,7 @@ def raw_insert(url: str, value: float) -> None:
     with psycopg.connect(url) as session:
         session.execute(
             "INSERT INTO bars SELECT series_id, 1, '2024-01-02 00:05Z', x, x, x, x, x"
-            " FROM series, (VALUES (%s::float8)) AS v (x) WHERE symbol = 'A'",
+            " FROM series, (VALUES (%s::float8)) AS v (x) WHERE symbol = 'A' ON CONFLICT DO NOTHING",
             [value],
         )
 
@@ -235,6 +235,24 @@ def test_plain_sql_that_slips_between_the_probe_and_the_copy(value: float, postg
         assert (report.inserted, report.updated + report.unchanged) == (9, 1)
         assert report.updated == (value == 9.0)
         assert set(store.read("A", "1m").close.tolist()) == {1.0}
+
+
+@pytest.mark.parametrize("value", [1.0, 9.0])
+def test_plain_sql_that_slips_between_the_comparison_and_the_merge(
+    value: float, postgres: str
+) -> None:
+    with connect(postgres) as db:
+        store = BarStore(db)
+        store.write(bars_of(rows("A", [0, 9_000], 1.0)), source="0")
+        sparse = bars_of(rows("A", [0, 5, 9_000, 10_000], 1.0))
+        with fault_at("stage.merge_new", lambda: raw_insert(postgres, value)):
+            report = store.write(sparse, source="1")
+        assert (report.inserted, report.updated, report.unchanged) == (
+            1,
+            int(value == 9.0),
+            2 + int(value == 1.0),
+        )
+        assert store.read("A", "1m").close.tolist() == [1.0] * 4
 
 
 def test_parts_in_opposite_orders_may_deadlock_and_nothing_is_lost(postgres: str) -> None:
