@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jutsu_sql import Bar, Bars, Series
+from jutsu_sql.bars import VALUES
 from jutsu_sql.errors import BarsError, InexactValueError, NaiveTimestampError
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -376,3 +377,19 @@ def test_validation_agrees_with_the_plain_rules(rows: list[tuple[Any, ...]]) -> 
     keys = [rows[number][:2] for number in validation.order.tolist()]
     by_symbol = {symbol: [key for key in keys if key[0] == symbol] for symbol in "AB"}
     assert all(found == sorted(found) for found in by_symbol.values())
+
+
+def test_content() -> None:
+    """Whatever is stored counts, and whatever is not does not."""
+    bars = Bars.from_records([minute("2024-01-02T10:00Z"), minute("2024-01-02T10:01Z")])
+    content = bars.content_sha256()
+    assert bars.as_decimal().content_sha256() == content
+    assert bars[::-1].content_sha256() != content
+    assert bars[:1].content_sha256() != content
+    for name in ("ts", "open", "volume"):
+        other = bars[:]
+        column = getattr(other, name).copy()
+        column[1] += 1
+        assert replace(other, **{name: column}).content_sha256() != content
+    renamed = Bars.from_arrays("B", "1m", bars.ts, *(getattr(bars, n) for n in VALUES))
+    assert renamed.content_sha256() != content

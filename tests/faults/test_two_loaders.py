@@ -220,7 +220,8 @@ def raw_insert(url: str, value: float) -> None:
     with psycopg.connect(url) as session:
         session.execute(
             "INSERT INTO bars SELECT series_id, 1, '2024-01-02 00:05Z', x, x, x, x, x"
-            " FROM series, (VALUES (%s::float8)) AS v (x) WHERE symbol = 'A' ON CONFLICT DO NOTHING",
+            " FROM series, (VALUES (%s::float8)) AS v (x) WHERE symbol = 'A'"
+            " ON CONFLICT DO NOTHING",
             [value],
         )
 
