@@ -370,10 +370,10 @@ class Bars:
         """
         bars = self.as_double() if self.open.dtype == object else self
         digest = hashlib.sha256(json.dumps(bars.series).encode())
-        digest.update(np.ascontiguousarray(bars.series_index, dtype="<i4"))
-        digest.update(np.ascontiguousarray(bars.ts.view(np.int64), dtype="<i8"))
+        digest.update(np.ascontiguousarray(bars.series_index, dtype="<i4").data)
+        digest.update(np.ascontiguousarray(bars.ts.view(np.int64), dtype="<i8").data)
         for name in VALUES:
-            digest.update(np.ascontiguousarray(getattr(bars, name), dtype="<f8"))
+            digest.update(np.ascontiguousarray(getattr(bars, name), dtype="<f8").data)
         return digest.hexdigest()
 
     def validate(self) -> Validation:
