@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     from jutsu_sql.copy_into import CopyReport
     from jutsu_sql.database import Connection, Database, connect
     from jutsu_sql.errors import JutsuSqlError
-    from jutsu_sql.store import BarStore, LoadReport, SeriesSummary
+    from jutsu_sql.store import (
+        AsOfJoin,
+        BarStore,
+        BarStream,
+        LoadReport,
+        Panel,
+        SeriesSummary,
+    )
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsOfJoin": "store",
     "Bar": "bars",
     "BarStore": "store",
+    "BarStream": "store",
     "Bars": "bars",
     "Config": "config",
     "Connection": "database",
@@ -28,6 +37,7 @@ _HOMES = {
     "Database": "database",
     "JutsuSqlError": "errors",
     "LoadReport": "store",
+    "Panel": "store",
     "Rejection": "bars",
     "Series": "bars",
     "SeriesSummary": "store",
@@ -36,8 +46,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "AsOfJoin",
     "Bar",
     "BarStore",
+    "BarStream",
     "Bars",
     "Config",
     "Connection",
@@ -45,6 +57,7 @@ __all__ = [
     "Database",
     "JutsuSqlError",
     "LoadReport",
+    "Panel",
     "Rejection",
     "Series",
     "SeriesSummary",
