@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         BarStream,
         LoadReport,
         Panel,
+        Resampled,
         SeriesSummary,
     )
 
@@ -39,6 +40,7 @@ _HOMES = {
     "LoadReport": "store",
     "Panel": "store",
     "Rejection": "bars",
+    "Resampled": "store",
     "Series": "bars",
     "SeriesSummary": "store",
     "connect": "database",
@@ -59,6 +61,7 @@ __all__ = [
     "LoadReport",
     "Panel",
     "Rejection",
+    "Resampled",
     "Series",
     "SeriesSummary",
     "__version__",

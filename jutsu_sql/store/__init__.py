@@ -21,6 +21,7 @@ from jutsu_sql.store.read import (
     read_history,
     summarize_series,
 )
+from jutsu_sql.store.resample import Resampled, resample_bars
 from jutsu_sql.store.stream import BarStream, stream_bars
 from jutsu_sql.store.undo import UndoReport, undo_load
 from jutsu_sql.store.warmup import read_latest, read_with_warmup
@@ -33,6 +34,7 @@ __all__ = [
     "DeleteReport",
     "LoadReport",
     "Panel",
+    "Resampled",
     "SeriesSummary",
     "UndoReport",
 ]
@@ -215,6 +217,41 @@ class BarStore:
         stays below some 60 MB for each timeframe, however many bars there are.
         """
         return stream_bars(self._db, symbol, timeframe, start, end, tz=tz, close=close)
+
+    def resample(
+        self,
+        symbol: str,
+        timeframe: str,
+        to: str,
+        start: Any = None,
+        end: Any = None,
+        *,
+        tz: str = "UTC",
+        session: tuple[str | time, str | time] | None = None,
+    ) -> Resampled:
+        """The bars of one series, put together to those of a longer timeframe by the engine.
+
+        They have the first open, the highest high, the lowest low, the last close and the sum of
+        the volumes of the bars that start in their interval; an interval without bars has none.
+        The bounds are those of the bars that come out, and these are always made of whole
+        intervals. Gives ``(bars, is_partial)``: a bar is partial while the last bar that is stored
+        ends, or was observed, before the interval does.
+
+        ``1D``, ``1W`` and ``1M`` are dates where the exchange is (``tz``), with whatever the clocks
+        do to their length. Intraday intervals count from each midnight there, and are cut at the
+        next. With ``session=("09:30", "16:00")`` only bars that start from the first time up to,
+        and without, the second count; a date is its session, and intraday intervals count from its
+        start. A session such as ``("18:00", "17:00")`` begins the evening before its date.
+
+        The sum of the volumes is that of their doubles, each to the nearest 1e-12, in integers: it
+        is the same in any order and on any engine.
+
+        Raises:
+            BarsError: a bound, a timeframe or a time of the session cannot be understood, or the
+                one timeframe does not make the other.
+            ConfigError: ``tz`` is no time zone.
+        """
+        return resample_bars(self._db, symbol, timeframe, to, start, end, tz=tz, session=session)
 
     def series(self) -> list[SeriesSummary]:
         """Every series with its first and last bar and their number, by symbol and timeframe."""
