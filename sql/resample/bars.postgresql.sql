@@ -2,7 +2,8 @@
 -- :ends[i]; it is cut every :width_s seconds from its start, and the bucket that begins so long after the
 -- start gets the time that lies so long after :labels[i]. Parts of one label are one bucket. Labels rise.
 -- Volumes add up as integers, of whole units and of 1e-12 of one: in any order, on any engine, the same.
--- The order of the parts lets the engine sort within each, where it would sort all bars.
+-- The order of the parts lets the engine sort within each, where it would sort all bars; with a join instead of
+-- the two subqueries it reads all bars twice more.
 -- kind: columns
 -- timestamps: ts
 -- plan: index bars
@@ -14,7 +15,13 @@ SELECT
     array_agg(close) AS close,
     array_agg(volume) AS volume
 FROM (
-    SELECT bucket.ts, oldest.open, bucket.high, bucket.low, newest.close, bucket.volume
+    SELECT
+        bucket.ts,
+        (SELECT open FROM bars WHERE series_id = CAST(:series_id AS int) AND ts = bucket.first_ts) AS open,
+        bucket.high,
+        bucket.low,
+        (SELECT close FROM bars WHERE series_id = CAST(:series_id AS int) AND ts = bucket.last_ts) AS close,
+        bucket.volume
     FROM (
         SELECT
             part.label + (date_bin(part.width, bars.ts, part.start_ts) - part.start_ts) AS ts,
@@ -36,7 +43,5 @@ FROM (
             ON bars.series_id = CAST(:series_id AS int) AND bars.ts >= part.start_ts AND bars.ts < part.end_ts
         GROUP BY part.label, 1
     ) AS bucket
-    JOIN bars AS oldest ON oldest.series_id = CAST(:series_id AS int) AND oldest.ts = bucket.first_ts
-    JOIN bars AS newest ON newest.series_id = CAST(:series_id AS int) AND newest.ts = bucket.last_ts
     ORDER BY bucket.ts
 ) AS ordered
