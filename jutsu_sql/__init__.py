@@ -14,13 +14,23 @@ if TYPE_CHECKING:
     from jutsu_sql.copy_into import CopyReport
     from jutsu_sql.database import Connection, Database, connect
     from jutsu_sql.errors import JutsuSqlError
-    from jutsu_sql.store import BarStore, LoadReport, SeriesSummary
+    from jutsu_sql.store import (
+        AsOfJoin,
+        BarStore,
+        BarStream,
+        LoadReport,
+        Panel,
+        Resampled,
+        SeriesSummary,
+    )
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsOfJoin": "store",
     "Bar": "bars",
     "BarStore": "store",
+    "BarStream": "store",
     "Bars": "bars",
     "Config": "config",
     "Connection": "database",
@@ -28,7 +38,9 @@ _HOMES = {
     "Database": "database",
     "JutsuSqlError": "errors",
     "LoadReport": "store",
+    "Panel": "store",
     "Rejection": "bars",
+    "Resampled": "store",
     "Series": "bars",
     "SeriesSummary": "store",
     "connect": "database",
@@ -36,8 +48,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "AsOfJoin",
     "Bar",
     "BarStore",
+    "BarStream",
     "Bars",
     "Config",
     "Connection",
@@ -45,7 +59,9 @@ __all__ = [
     "Database",
     "JutsuSqlError",
     "LoadReport",
+    "Panel",
     "Rejection",
+    "Resampled",
     "Series",
     "SeriesSummary",
     "__version__",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -205,6 +205,12 @@ class Bars:
             return source
         convert = cls.from_arrow if hasattr(source, "__arrow_c_stream__") else cls.from_records
         return convert(source, symbol=symbol, timeframe=timeframe, tz=tz)
+
+    @classmethod
+    def of_one(cls, series: Series, columns: Mapping[str, Values]) -> Bars:
+        """Bars of one series, of columns with ``ts`` and the values, taken as they are."""
+        codes = np.zeros(len(columns["ts"]), dtype=np.int32)
+        return cls((series,), codes, columns["ts"], *(columns[name] for name in VALUES))
 
     @classmethod
     def empty(cls) -> Bars:

@@ -6,7 +6,7 @@ zone rules are those of :mod:`zoneinfo`.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -140,3 +140,53 @@ def utc_from_local(local_us: Micros, tz: str) -> tuple[Micros, npt.NDArray[np.bo
 
     earlier, later = _by_step(local_us, offset_of(0)), _by_step(local_us, offset_of(1))
     return local_us - earlier, earlier != later
+
+
+def instants_of_wall(local_us: Micros, tz: str) -> Micros:
+    """The moments from which on the clocks in ``tz`` never show less than each wall-clock time.
+
+    That is the time itself where the clocks show it once. What a switch in spring skips begins
+    with the switch, and so does a whole date that a zone has skipped. What is shown twice in
+    autumn begins with the second time, unless the clocks went back to that very time.
+    """
+    rules = zone(tz)
+    walls, inverse = np.unique(local_us, return_inverse=True)
+    instants = [_instant_of_wall(wall, rules) for wall in walls.tolist()]
+    return np.array(instants, dtype=np.int64)[inverse]
+
+
+def _instant_of_wall(wall_us: int, rules: ZoneInfo) -> int:
+    naive = EPOCH.replace(tzinfo=None) + timedelta(microseconds=wall_us)
+    first, second = (us_from_datetime(naive.replace(tzinfo=rules, fold=fold)) for fold in (0, 1))
+    if first < second:  # shown twice
+        is_turn = _wall_of_instant(second - 1, rules) > wall_us
+        return first if is_turn else second
+    # In a gap, the first is read by the offset before it and lies behind the switch; the second
+    # the other way round. Without one they are the same.
+    while second < first:
+        middle = (second + first) // 2
+        if _wall_of_instant(middle, rules) < wall_us:
+            second = middle + 1
+        else:
+            first = middle
+    return first
+
+
+def _wall_of_instant(us: int, rules: ZoneInfo) -> int:
+    moment = datetime_from_us(us).astimezone(rules)
+    return us_from_datetime(moment.replace(tzinfo=UTC))
+
+
+def us_from_wall_time(value: str | time) -> int:
+    """Microseconds since midnight of a time of the day such as ``"09:30"``.
+
+    Raises:
+        BarsError: it is none, or has a time zone.
+    """
+    try:
+        parsed = time.fromisoformat(value) if isinstance(value, str) else value
+        if not isinstance(parsed, time) or parsed.tzinfo is not None:
+            raise ValueError
+    except ValueError:
+        raise BarsError(f"{value!r} is no time of the day such as 09:30") from None
+    return (datetime.combine(date.min, parsed) - datetime.min) // _MICROSECOND

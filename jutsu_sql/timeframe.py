@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import time
 from functools import lru_cache
 
 import numpy as np
 
 from jutsu_sql.errors import BarsError
-from jutsu_sql.instants import DAY_US, SECOND_US, Micros, local_from_utc
+from jutsu_sql.instants import (
+    DAY_US,
+    SECOND_US,
+    Micros,
+    instants_of_wall,
+    local_from_utc,
+    us_from_wall_time,
+)
 
 # Smallest first. A month has no fixed length, so it has no entry here.
 _LENGTH_US = {
@@ -47,6 +55,11 @@ class Timeframe:
     def is_session(self) -> bool:
         """Whether bars are identified by session date (from ``1D`` up) rather than by instant."""
         return self.unit in "DWM"
+
+    @property
+    def length_us(self) -> int:
+        """The length of an interval; of months, the greatest that it can have."""
+        return self.count * (31 * DAY_US if self.unit == "M" else _LENGTH_US[self.unit])
 
 
 @lru_cache(maxsize=256)
@@ -91,6 +104,30 @@ def interval_end(us: Micros, timeframe: Timeframe) -> Micros:
         months = us.astype("M8[us]").astype("M8[M]") + np.timedelta64(timeframe.count, "M")
         return months.astype("M8[us]").astype(np.int64)
     return us + timeframe.count * _LENGTH_US[timeframe.unit]
+
+
+def known_from(
+    us: Micros, timeframe: Timeframe, tz: str | None = None, close: str | time | None = None
+) -> Micros:
+    """The first moments at which the bars that start at ``us`` can be known whole.
+
+    Intraday that is where their interval ends. From ``1D`` up it is the time ``close`` (without
+    it: midnight at the end) of the last date of the interval, where the exchange is (``tz``).
+    Without ``tz`` it is where that date has ended everywhere on Earth: 12:00 UTC of the next, for
+    the zone of the latest is UTC-12.
+
+    Raises:
+        BarsError: ``close`` without ``tz``, or no time of the day.
+    """
+    ends = interval_end(us, timeframe)
+    if not timeframe.is_session:
+        return ends
+    if tz is None:
+        if close is not None:
+            raise BarsError("close= is a time where the exchange is: say tz=, too")
+        return ends + DAY_US // 2
+    close_us = 0 if close is None else us_from_wall_time(close)
+    return instants_of_wall(ends - DAY_US + (close_us or DAY_US), tz)
 
 
 def floor_session(us: Micros, timeframe: Timeframe) -> Micros:

@@ -335,6 +335,34 @@ def test_a_range_of_bars_is_inclusive(url: str) -> None:
     assert "no timeframe" in run("bars", "MSFT", "1x", "--url", url, status=1).stderr
 
 
+def test_resampled_bars_print_as_bars_do(url: str) -> None:
+    weeks = run("resample", "AAPL", "1D", "weekly", "--format", "csv", "--url", url)
+    header, *rows = csv.reader(weeks.stdout.splitlines())
+    assert header == ["symbol", "timeframe", "ts", "open", "high", "low", "close", "volume"]
+    assert [(row[1], row[2][:10], float(row[7])) for row in rows] == [
+        ("1W", "2024-01-01", 6000.0),
+        ("1W", "2024-01-08", 4000.0),
+    ]
+    assert "the bar of 2024-01-08 is partial" in weeks.stderr
+    days = run_json("resample", "MSFT", "1h", "1D", "--tz", "Asia/Tokyo", "--url", url)
+    assert [day["ts"][:10] for day in days][:2] == ["2024-01-02", "2024-01-03"]
+    session = ("--session", "23:00-22:00", "--tz", "Asia/Tokyo")  # 14:00 UTC is 23:00 there
+    days = run_json("resample", "MSFT", "1h", "1D", *session, "--url", url)
+    assert [day["ts"][:10] for day in days][:2] == ["2024-01-03", "2024-01-04"]
+    end = ("--end", "2024-01-07", "--url", url)
+    assert run("resample", "AAPL", "1D", "1W", *end).stderr == ""
+
+
+def test_what_cannot_be_resampled_is_told(url: str) -> None:
+    for args, status, reason in (
+        (("NOPE", "1D", "1W"), 1, "no bars of NOPE at 1D"),
+        (("AAPL", "1D", "1h"), 1, "do not make"),
+        (("MSFT", "1h", "1D", "--session", "9"), 2, "not of the form 09:30-16:00"),
+        (("MSFT", "1h", "1D", "--tz", "Nowhere"), 1, "no time zone"),
+    ):
+        assert reason in run("resample", *args, "--url", url, status=status).stderr
+
+
 def test_no_bar_in_the_range_is_no_failure(url: str) -> None:
     args = ("bars", "AAPL", "1D", "--start", "2030-01-01", "--url", url)
     assert run(*args).output == ""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jutsu_sql.errors import BarsError, ConfigError
 from jutsu_sql.instants import (
     datetime_from_us,
+    instants_of_wall,
     local_from_utc,
     us_from_bound,
     us_from_date,
@@ -100,3 +101,45 @@ def test_an_unknown_zone_is_named() -> None:
     for name in ("America/Gotham", "", "../etc/passwd"):
         with pytest.raises(ConfigError, match="time zone"):
             local_from_utc(np.array([0]), name)
+
+
+@pytest.mark.parametrize(
+    ("zone", "wall", "instant"),
+    [
+        ("America/New_York", datetime(2024, 3, 10, 2, 30), datetime(2024, 3, 10, 7)),
+        ("America/New_York", datetime(2024, 11, 3, 1), datetime(2024, 11, 3, 5)),
+        ("America/New_York", datetime(2024, 11, 3, 1, 30), datetime(2024, 11, 3, 6, 30)),
+        ("America/Havana", datetime(2024, 11, 3), datetime(2024, 11, 3, 4)),
+        ("America/Sao_Paulo", datetime(2018, 11, 4), datetime(2018, 11, 4, 3)),
+        ("Pacific/Apia", datetime(2011, 12, 30), datetime(2011, 12, 30, 10)),
+        ("Pacific/Apia", datetime(2011, 12, 31), datetime(2011, 12, 30, 10)),
+        # The clocks went back from 00:01 to 23:01 of the day before.
+        ("America/St_Johns", datetime(2010, 11, 7), datetime(2010, 11, 7, 3, 30)),
+        ("America/St_Johns", datetime(2010, 3, 14, 0, 30), datetime(2010, 3, 14, 3, 31)),
+    ],
+)
+def test_the_moments_of_a_wall_clock(zone: str, wall: datetime, instant: datetime) -> None:
+    got = instants_of_wall(np.array([us_from_datetime(wall.replace(tzinfo=UTC))]), zone)
+    assert got.view("M8[us]").tolist() == [instant]
+
+
+SWITCHES = {
+    "America/New_York": datetime(2024, 3, 10),
+    "America/St_Johns": datetime(2010, 11, 7),
+    "America/Sao_Paulo": datetime(2018, 11, 4),
+    "Australia/Lord_Howe": datetime(2024, 4, 7),
+    "Pacific/Apia": datetime(2011, 12, 30),
+}
+
+
+@given(st.sampled_from(sorted(SWITCHES)), st.integers(-1500, 3000))
+def test_from_its_moment_on_a_clock_never_shows_less(zone: str, minutes: int) -> None:
+    wall = SWITCHES[zone] + timedelta(minutes=minutes)
+    us = np.array([us_from_datetime(wall.replace(tzinfo=UTC))])
+    instant = datetime_from_us(instants_of_wall(us, zone).item())
+
+    def shown(moment: datetime) -> datetime:
+        return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+    assert shown(instant - timedelta(microseconds=1)) < wall
+    assert all(shown(instant + timedelta(minutes=m)) >= wall for m in range(0, 1500, 7))

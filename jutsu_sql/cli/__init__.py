@@ -36,6 +36,7 @@ _COMMANDS = {
     "migrate": _Entry("migrate", "Bring the schema up to date, or tell, preview or undo it."),
     "import": _Entry("import_files", "Load bars from files."),
     "bars": _Entry("bars", "Print the bars of one series."),
+    "resample": _Entry("resample", "Print bars put together to a longer timeframe."),
     "series": _Entry("series", "List the series that are stored."),
     "delete": _Entry("delete", "Delete bars."),
     "loads": _Entry("loads", "List the last loads: writes, deletes and undos."),

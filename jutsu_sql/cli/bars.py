@@ -6,7 +6,7 @@ import csv
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -22,6 +22,22 @@ if TYPE_CHECKING:
     from jutsu_sql.bars import Bars
     from jutsu_sql.database import Database
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def format_options(command: _Command) -> _Command:
+    """``--format`` and ``--json``, which become the parameter ``form``: a key of ``PRINTERS``."""
+    as_json = click.option("--json", "form", flag_value="json", help="The same as --format json.")
+    form = click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "csv", "json"]),
+        default="table",
+        show_default=True,
+        help="The table is for people.",
+    )
+    return form(as_json(command))
+
 
 @click.command()
 @click.argument("symbol")
@@ -34,15 +50,7 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="As they were known then: a time with its offset, or a date for its end.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="The table is for people.",
-)
-@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+@format_options
 @database_options
 def command(
     symbol: str,
@@ -82,7 +90,7 @@ def command(
             bars = store.latest(symbol, timeframe, last, end=end)
         if not bars.series:
             raise click.ClickException(explain_unknown(db, symbol, timeframe))
-    _PRINTERS[form](bars)
+    PRINTERS[form](bars)
 
 
 def explain_unknown(db: Database, symbol: str, timeframe: str) -> str:
@@ -116,7 +124,7 @@ def _print_json(bars: Bars) -> None:
     print_json(list(bars))
 
 
-_PRINTERS: dict[str, Callable[[Bars], None]] = {
+PRINTERS: dict[str, Callable[[Bars], None]] = {
     "table": _print_table,
     "csv": _print_csv,
     "json": _print_json,

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from itertools import chain
 from typing import Any, Literal
 
 from jutsu_sql.bars import Bars
 from jutsu_sql.database import Database
+from jutsu_sql.errors import BarsError
 from jutsu_sql.interchange import joined_batches
 from jutsu_sql.migrations import require_current
+from jutsu_sql.store.as_of_join import AsOfJoin, join_as_of
 from jutsu_sql.store.delete import DeleteReport, delete_bars
+from jutsu_sql.store.panel import Panel, align_bars
 from jutsu_sql.store.read import (
     SeriesSummary,
     read_as_of,
     read_bars,
     read_history,
-    read_latest,
     summarize_series,
 )
+from jutsu_sql.store.resample import Resampled, resample_bars
+from jutsu_sql.store.stream import BarStream, stream_bars
 from jutsu_sql.store.undo import UndoReport, undo_load
+from jutsu_sql.store.warmup import read_latest, read_with_warmup
 from jutsu_sql.store.write import LoadReport, write_bars
 from jutsu_sql.store.writer import DescribeRejection
 
-__all__ = ["BarStore", "DeleteReport", "LoadReport", "SeriesSummary", "UndoReport"]
+__all__ = [
+    "AsOfJoin",
+    "BarStore",
+    "BarStream",
+    "DeleteReport",
+    "LoadReport",
+    "Panel",
+    "Resampled",
+    "SeriesSummary",
+    "UndoReport",
+]
 
 
 class BarStore:
@@ -118,6 +133,7 @@ class BarStore:
         start: Any = None,
         end: Any = None,
         *,
+        warmup: int = 0,
         as_of: Any = None,
         as_decimal: bool = False,
     ) -> Bars:
@@ -125,24 +141,134 @@ class BarStore:
 
         Bounds are aware datetimes, dates or ISO 8601 strings; a bare date is its whole day in UTC.
         Rows come by series in the order of the symbols, then by time. A symbol without bars has
-        none. ``as_of`` (a time, or a date for its end) gives them exactly as they were known then.
-        ``as_decimal`` gives exactly the decimals that were written.
+        none. ``warmup`` puts the last bars before ``start`` in front, exactly so many of each
+        series, or all if there are fewer. ``as_of`` (a time, or a date for its end) gives them
+        exactly as they were known then. ``as_decimal`` gives exactly the decimals that were
+        written.
 
         Raises:
-            BarsError: a bound or the timeframe cannot be understood.
+            BarsError: a bound or the timeframe cannot be understood; ``warmup`` without ``start``,
+                or with ``as_of``.
         """
-        if as_of is None:
+        if warmup:
+            if as_of is not None:
+                raise BarsError("warmup= counts the bars that are stored now: leave as_of= out")
+            bars = read_with_warmup(self._db, symbol, timeframe, start, end, warmup)
+        elif as_of is None:
             bars = read_bars(self._db, symbol, timeframe, start, end)
         else:
             bars = read_as_of(self._db, symbol, timeframe, start, end, as_of)
         return bars.as_decimal() if as_decimal else bars
 
     def latest(
-        self, symbol: str, timeframe: str, n: int = 1, *, end: Any = None, as_decimal: bool = False
+        self,
+        symbol: str | Sequence[str],
+        timeframe: str,
+        n: int = 1,
+        *,
+        end: Any = None,
+        as_decimal: bool = False,
     ) -> Bars:
-        """The last ``n`` bars of one series, up to ``end`` (inclusive), oldest first."""
+        """The last ``n`` bars of each series up to ``end`` (inclusive), in the order of a read."""
         bars = read_latest(self._db, symbol, timeframe, n, end)
         return bars.as_decimal() if as_decimal else bars
+
+    def panel(
+        self,
+        symbol: str | Sequence[str],
+        timeframe: str,
+        start: Any = None,
+        end: Any = None,
+    ) -> Panel:
+        """The bars of many symbols on one time axis: one column a symbol, NaN where it has no bar.
+
+        Bounds as in :meth:`read`; a symbol that is named twice is one column, and one without bars
+        is a column all the same. The matrices take 41 bytes a time and symbol.
+        """
+        return align_bars(self.read(symbol, timeframe, start, end), symbol, timeframe)
+
+    def join_as_of(
+        self,
+        fast: tuple[str, str],
+        slow: tuple[str, str],
+        start: Any = None,
+        end: Any = None,
+        *,
+        tz: str | None = None,
+        close: str | time | None = None,
+    ) -> AsOfJoin:
+        """Each bar of ``fast`` with the last bar of ``slow`` that was complete when it was known.
+
+        pandas calls it ``merge_asof``, DuckDB ``ASOF JOIN``, kdb+ ``aj``; here the times are not
+        where bars start but where they are known, so that there is no look-ahead. Both series are
+        given as ``(symbol, timeframe)``; the bounds are those of ``fast``. An intraday bar is known
+        at the end of its interval. A bar from ``1D`` up is known when the last date of its interval
+        has ended everywhere on Earth (12:00 UTC of the next date); with ``tz``, at the midnight
+        that ends it there, or at the time of the day ``close``, such as ``"16:00"``.
+
+        Raises:
+            BarsError: a bound, a timeframe or ``close`` cannot be understood.
+            ConfigError: ``tz`` is no time zone.
+        """
+        return join_as_of(self._db, fast, slow, start, end, tz=tz, close=close)
+
+    def stream(
+        self,
+        symbol: str | Sequence[str],
+        timeframe: str | Sequence[str],
+        start: Any = None,
+        end: Any = None,
+        *,
+        tz: str | None = None,
+        close: str | time | None = None,
+    ) -> BarStream:
+        """The bars of many series in the order of time, in blocks, or one by one by ``.bars()``.
+
+        Of one timeframe, bars come by ``ts``, those of one time in the order of the symbols. Of
+        several, they come by the time at which they are known (see :meth:`join_as_of`, also for
+        ``tz`` and ``close``), of one such time those of the shorter timeframe first: no bar
+        overtakes one that it is made of. Bounds as in :meth:`read`.
+
+        All blocks are of one state, whatever is written meanwhile; until the stream ends it holds a
+        connection, so close it (``with store.stream(...) as stream``) when leaving early. Memory
+        stays below some 60 MB for each timeframe, however many bars there are.
+        """
+        return stream_bars(self._db, symbol, timeframe, start, end, tz=tz, close=close)
+
+    def resample(
+        self,
+        symbol: str,
+        timeframe: str,
+        to: str,
+        start: Any = None,
+        end: Any = None,
+        *,
+        tz: str = "UTC",
+        session: tuple[str | time, str | time] | None = None,
+    ) -> Resampled:
+        """The bars of one series, put together to those of a longer timeframe by the engine.
+
+        They have the first open, the highest high, the lowest low, the last close and the sum of
+        the volumes of the bars that start in their interval; an interval without bars has none.
+        The bounds are those of the bars that come out, and these are always made of whole
+        intervals. Gives ``(bars, is_partial)``: a bar is partial while the last bar that is stored
+        ends, or was observed, before the interval does.
+
+        ``1D``, ``1W`` and ``1M`` are dates where the exchange is (``tz``), with whatever the clocks
+        do to their length. Intraday intervals count from each midnight there, and are cut at the
+        next. With ``session=("09:30", "16:00")`` only bars that start from the first time up to,
+        and without, the second count; a date is its session, and intraday intervals count from its
+        start. A session such as ``("18:00", "17:00")`` begins the evening before its date.
+
+        The sum of the volumes is that of their doubles, each to the nearest 1e-12, in integers: it
+        is the same in any order and on any engine.
+
+        Raises:
+            BarsError: a bound, a timeframe or a time of the session cannot be understood, or the
+                one timeframe does not make the other.
+            ConfigError: ``tz`` is no time zone.
+        """
+        return resample_bars(self._db, symbol, timeframe, to, start, end, tz=tz, session=session)
 
     def series(self) -> list[SeriesSummary]:
         """Every series with its first and last bar and their number, by symbol and timeframe."""

@@ -58,19 +58,6 @@ def read_bars(
     return _many_series(ids, columns)
 
 
-def read_latest(db: Database, symbol: str, timeframe: str, n: int, end: Any) -> Bars:
-    """See :meth:`jutsu_sql.BarStore.latest`."""
-    if n < 0:
-        raise BarsError(f"n is a number of bars, not {n}")
-    series = Series(symbol, str(parse_timeframe(timeframe)))
-    found = db.run("series.find", symbol=series.symbol, timeframe=series.timeframe)
-    if found is None:
-        return Bars.empty()
-    last = bounds(None, end)["end"]
-    columns = db.run("bars.read_latest", series_id=found.series_id, end=last, n=n)
-    return _one_series(series, columns)
-
-
 def read_as_of(
     db: Database, symbol: str | Sequence[str], timeframe: str, start: Any, end: Any, as_of: Any
 ) -> Bars:
