@@ -24,8 +24,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What a datetime can say: years 1 to 9999. Both engines store all of it.
 MIN_US = -62_135_596_800 * SECOND_US
 MAX_US = 253_402_300_800 * SECOND_US - 1
-# Every offset since standard time began is a whole number of quarter hours, and every switch
-# falls on one; what came before is local mean time, to the second.
+# Few switches fall between quarter hours: those to standard time, and St. John's until 2011.
 _STEP_US = 900 * SECOND_US
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -104,13 +103,19 @@ def zone(name: str) -> ZoneInfo:
 
 
 def _by_step(us: Micros, offset_us: Any) -> Micros:
-    """``offset_us(datetime)`` of each value, computed once per quarter hour that occurs."""
-    steps, inverse = np.unique(us // _STEP_US, return_inverse=True)
+    """``offset_us(datetime)`` of each value, asked for twice per quarter hour that occurs."""
     naive_epoch = EPOCH.replace(tzinfo=None)
-    offsets = [
-        offset_us(naive_epoch + timedelta(microseconds=step * _STEP_US)) for step in steps.tolist()
-    ]
-    return np.array(offsets, dtype=np.int64)[inverse]
+
+    def offsets_at(moments: Micros) -> Micros:
+        found = (offset_us(naive_epoch + timedelta(microseconds=us)) for us in moments.tolist())
+        return np.fromiter(found, np.int64, len(moments))
+
+    steps, inverse = np.unique(us // _STEP_US, return_inverse=True)
+    first, last = offsets_at(steps * _STEP_US), offsets_at((steps + 1) * _STEP_US - 1)
+    offsets = first[inverse]
+    in_switch = (first != last)[inverse]
+    offsets[in_switch] = offsets_at(us[in_switch])
+    return offsets
 
 
 def local_from_utc(us: Micros, tz: str) -> Micros:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jutsu_sql.errors import BarsError, ConfigError
@@ -143,3 +143,29 @@ def test_from_its_moment_on_a_clock_never_shows_less(zone: str, minutes: int) ->
 
     assert shown(instant - timedelta(microseconds=1)) < wall
     assert all(shown(instant + timedelta(minutes=m)) >= wall for m in range(0, 1500, 7))
+
+
+@given(
+    st.sampled_from(["America/St_Johns", "Africa/Monrovia", "Europe/Amsterdam", "Asia/Kathmandu"]),
+    st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2030, 1, 1)), min_size=1, max_size=5),
+    st.booleans(),
+)
+@example(
+    "America/St_Johns", [datetime(2010, 3, 14, 3, 30, 59), datetime(2010, 3, 14, 3, 31)], False
+)
+@example("America/St_Johns", [datetime(2010, 11, 7, 0, 0, 30), datetime(2010, 11, 7, 0, 1)], True)
+@example(
+    "Africa/Monrovia", [datetime(1972, 1, 7, 0, 44, 29), datetime(1972, 1, 7, 0, 44, 30)], False
+)
+def test_switches_between_quarter_hours(tz: str, moments: list[datetime], is_local: bool) -> None:
+    rules = ZoneInfo(tz)
+    us = np.array([us_from_datetime(moment.replace(tzinfo=UTC)) for moment in moments])
+    if is_local:
+        placed, unclear = utc_from_local(us, tz)
+        offsets = [[m.replace(tzinfo=rules, fold=f).utcoffset() for f in (0, 1)] for m in moments]
+        assert unclear.tolist() == [first != second for first, second in offsets]
+        expected = [m - first for m, (first, _) in zip(moments, offsets, strict=True)]
+    else:
+        placed = local_from_utc(us, tz)
+        expected = [m.replace(tzinfo=UTC).astimezone(rules).replace(tzinfo=None) for m in moments]
+    assert [datetime_from_us(int(x)).replace(tzinfo=None) for x in placed] == expected
