@@ -139,6 +139,10 @@ class _Connection(sqlite3.Connection):
     batches: dict[str, Path]
     # Reused by point lookups: making a cursor costs one 5 % of its time.
     cursor_of_one: sqlite3.Cursor
+    # A statement that is not done: as long as it is not, every other one sees the same state.
+    view: sqlite3.Cursor | None = None
+    # Whether the database is attached that results are read from.
+    has_found = False
 
 
 class _WriteTurn:
@@ -316,7 +320,10 @@ class SqliteDialect:
             raise translate(error, query_name) from error
 
     def compile(self, query: Query) -> Statement:
-        statement = _BY_KIND[query.kind](query)
+        if query.kind is Kind.COLUMNS:
+            statement = _compile_columns(query, self._queries)
+        else:
+            statement = _BY_KIND[query.kind](query)
         if query.kind is Kind.SCRIPT:
             return in_transaction(self, statement)
         return _in_turn(statement) if query.writes else statement
@@ -726,28 +733,76 @@ def _compile_exec(query: Query) -> Statement:
     return run
 
 
-def _compile_columns(query: Query) -> Statement:
+def _compile_columns(query: Query, queries: Queries) -> Statement:
     text, bind = _bound(query)
 
     def columns(raw: _Connection, params: Mapping[str, Any]) -> dict[str, Column]:
         try:
-            cursor = raw.execute(text, bind(params))
-            names = [column[0] for column in cursor.description]
-            flags = [name in query.timestamps for name in names]
-            blocks = []
-            while rows := cursor.fetchmany(_FETCH_ROWS):
-                parts = zip(zip(*rows, strict=True), flags, strict=True)
-                blocks.append([column_of(values, is_instant=flag) for values, flag in parts])
+            values = bind(params)
+            with _pages_dropped(raw, queries), closing(raw.execute(text, values)) as cursor:
+                names = [column[0] for column in cursor.description]
+                rows = cursor.fetchmany(_FETCH_ROWS)
+                found = None
+                if len(rows) == _FETCH_ROWS and not (query.writes or raw.in_transaction):
+                    # The cursor is not done: both see one state.
+                    found = _read_pages(raw, queries, text, values, rows[0])
+                blocks = [] if found is None else [found]
+                while rows and found is None:
+                    blocks.append([column_of(part) for part in zip(*rows, strict=True)])
+                    rows = cursor.fetchmany(_FETCH_ROWS)
         except _FAILURES as error:
             raise translate(error, query.name) from error
         if not blocks:
-            return {
-                name: np.empty(0, "M8[us]" if flag else np.float64)
-                for name, flag in zip(names, flags, strict=True)
-            }
-        return concat_columns(names, blocks)
+            blocks = [[np.empty(0, np.int64 if n in query.timestamps else float) for n in names]]
+        found_columns = concat_columns(names, blocks)
+        for name in query.timestamps & found_columns.keys():
+            if found_columns[name].dtype == np.int64:
+                found_columns[name] = found_columns[name].view("M8[us]")
+        return found_columns
 
     return columns
+
+
+def _read_pages(
+    raw: _Connection, queries: Queries, text: str, values: Sequence[Any], first: Sequence[Any]
+) -> list[Column] | None:
+    """A result by way of a table in memory, whose pages are read.
+
+    Tuples cost five times as much. None, if it is not all numbers, each as wide in every row.
+    """
+    if not {int, float}.issuperset(map(type, first)):
+        return None
+    width = len(first)
+    blanks = {
+        "result": f"result_{width}",
+        "columns": listed(f"c{i}" for i in range(width)),
+        "rowid": str(sqlite_image.FIRST_ROWID),
+        "marks": ", ".join("?" * width),
+        "rows": text,
+    }
+    if not raw.has_found:
+        for statement in queries["columns.attach"].statements:
+            raw.execute(statement)
+        raw.has_found = True
+    raw.execute(fill(queries["columns.create"], **blanks))
+    try:
+        raw.execute(fill(queries["columns.first"], **blanks), first)
+        raw.execute(fill(queries["columns.insert"], **blanks), values)
+        return sqlite_image.read(raw.serialize(name="found"))
+    finally:
+        if raw.view is not None:
+            # What a view holds cannot be detached.
+            raw.execute(fill(queries["columns.empty"], **blanks))
+
+
+@contextmanager
+def _pages_dropped(raw: _Connection, queries: Queries) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if raw.has_found and raw.view is None:
+            raw.execute(queries["columns.detach"].statements[0])
+            raw.has_found = False
 
 
 def _compile_script(query: Query) -> Statement:
@@ -769,6 +824,5 @@ _BY_KIND: Mapping[Kind, Callable[[Query], Statement]] = {
     Kind.MANY: _compile_many,
     Kind.VALUE: lambda query: first_value(_compile_one(query)),
     Kind.EXEC: _compile_exec,
-    Kind.COLUMNS: _compile_columns,
     Kind.SCRIPT: _compile_script,
 }
