@@ -55,6 +55,7 @@ ARRAY_DTYPES = {
     1021: np.dtype(">f4"),
     1022: np.dtype(">f8"),
     1185: np.dtype("M8[us]"),
+    1018: np.dtype((">f8", (4,))),  # lseg: four doubles as one value
 }
 
 
@@ -218,14 +219,15 @@ def _row_layout(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def empty_array(array_oid: int) -> npt.NDArray[Any]:
-    """A column of no rows of an array's element type."""
-    return np.empty(0, dtype=ARRAY_DTYPES[array_oid].newbyteorder("="))
+    """A column of no rows of an array's element type; (4, 0) of ``lseg``."""
+    dtype = ARRAY_DTYPES[array_oid]
+    return np.empty((*dtype.shape, 0), dtype=dtype.base.newbyteorder("="))
 
 
 def decode_array(data: bytes | memoryview, array_oid: int) -> npt.NDArray[Any]:
     """A one-dimensional binary array without NULLs, as a native column.
 
-    ``timestamptz`` becomes ``datetime64[us]``, UTC.
+    ``timestamptz`` becomes ``datetime64[us]``, UTC; ``lseg`` four columns of float64, (4, rows).
 
     Raises:
         ValueError: the array has NULLs or several dimensions.
@@ -240,7 +242,8 @@ def decode_array(data: bytes | memoryview, array_oid: int) -> npt.NDArray[Any]:
     elements = np.frombuffer(
         data, dtype=np.dtype([("length", ">i4"), ("value", wire)]), offset=_ARRAY_HEADER_BYTES
     )
-    values = elements["value"].astype(wire.newbyteorder("="))
+    values = elements["value"].T.astype(wire.base.newbyteorder("="), order="C")
     if dtype.kind == "M":
-        return (values + PG_EPOCH_US).view(dtype)
+        values += PG_EPOCH_US
+        return values.view(dtype)
     return values

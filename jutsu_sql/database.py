@@ -110,6 +110,15 @@ class Database:
         with self.connection() as connection, connection.transaction():
             yield connection
 
+    @contextmanager
+    def one_state(self, count: int = 1) -> Iterator[list[Connection]]:
+        """Connections for a thread each that see one committed state, whoever writes meanwhile.
+
+        They are only to read with. ``:memory:`` has a single one, whatever the ``count``.
+        """
+        with self._dialect.one_state(count) as raws:
+            yield [Connection(raw, self._dialect, self.queries, self._statements) for raw in raws]
+
     def copy_into(
         self,
         table: str | Sequence[str],
@@ -203,7 +212,7 @@ class Connection:
         return self._statements[name](self._raw, params)
 
     def run_each(self, name: str, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The value that each call of a ``value`` query gives, in one round trip if possible."""
+        """What each call of a ``value`` or ``columns`` query gives; in one round trip, if it can."""
         return self._dialect.run_each(self._raw, self._queries[name], calls)
 
     def bulk_load(self, name: str, blocks: Iterable[Block]) -> int:

@@ -40,8 +40,11 @@ class Dialect(Protocol):
     def transaction(self, raw: Any) -> AbstractContextManager[Any]:
         """A transaction that may write, or a savepoint inside one: all or nothing."""
 
+    def one_state(self, count: int) -> AbstractContextManager[list[Any]]:
+        """Connections that all see one committed state, to read: ``count``, or one in memory."""
+
     def run_each(self, raw: Any, query: Query, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The value of each call, in as few round trips as the engine allows."""
+        """The value or the columns of each call, in as few round trips as the engine allows."""
 
     def bulk_load(self, raw: Any, query: Query, blocks: Iterable[Block]) -> int:
         """Insert blocks of equally long columns by a bulk query; gives the number of rows."""

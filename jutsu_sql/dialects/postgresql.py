@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
@@ -79,6 +79,7 @@ _COMPARED_AS_TEXT = {114, 142}
 _VARIABLE_HEADER_BYTES = 4
 
 _PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType, Decimal, list))
+_Executor = Callable[["_Connection", Mapping[str, Any]], psycopg.Cursor[Any]]
 # By SQLSTATE, whole or by its class (postgresql.org/docs/current/errcodes-appendix.html).
 _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "08": errors.ConnectionFailedError,
@@ -144,6 +145,11 @@ class _Connection(psycopg.Connection[Any]):
         return raw
 
 
+def _roll_back(raw: _Connection) -> None:
+    with suppress(psycopg.Error):  # a connection that is gone has nothing open
+        raw.rollback()
+
+
 def _check(raw: _Connection) -> None:
     if time.monotonic() - raw.idle_since_s > _PING_AFTER_IDLE_S:
         psycopg_pool.ConnectionPool.check_connection(raw)
@@ -158,6 +164,7 @@ class PostgresqlDialect:
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
         del create  # a server's databases are made by its administrator
         self._queries = queries
+        self._executors: dict[str, _Executor] = {}
         self._timeout_s = config.pool_timeout
         self._where = config.display_url
         given = conninfo_to_dict(config.conninfo)
@@ -224,6 +231,27 @@ class PostgresqlDialect:
         except psycopg.Error as error:
             raise translate(error) from error
 
+    @contextmanager
+    def one_state(self, count: int) -> Iterator[list[_Connection]]:
+        begin = self._queries["transaction.begin_read"].statements[0].encode()
+        share = self._queries["transaction.import"]
+        with ExitStack() as held:
+            raws, state = [], ""
+            for _ in range(count):
+                raw = self.acquire()
+                held.callback(self.release, raw)
+                held.callback(_roll_back, raw)
+                try:
+                    raw.execute(begin)
+                    if state:
+                        raw.execute(fill(share, state=state).encode())
+                except psycopg.Error as error:
+                    raise translate(error) from error
+                if count > 1 and not state:
+                    state = self._run(raw, "transaction.export")
+                raws.append(raw)
+            yield raws
+
     def compile(self, query: Query) -> Statement:
         statement = _BY_KIND[query.kind](query)
         return in_transaction(self, statement) if query.kind is Kind.SCRIPT else statement
@@ -231,11 +259,14 @@ class PostgresqlDialect:
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
     ) -> list[Any]:
-        execute = _executor(query)
+        execute = self._executors.get(query.name)
+        if execute is None:
+            execute = self._executors[query.name] = _executor(query)
+        result = _columns_of if query.kind is Kind.COLUMNS else _value_of
         try:
             with raw.pipeline():
                 cursors = [execute(raw, params) for params in calls]
-            return [row[0] if (row := cursor.fetchone()) else None for cursor in cursors]
+            return [result(cursor) for cursor in cursors]
         except psycopg.Error as error:
             raise translate(error, query.name) from error
 
@@ -443,9 +474,7 @@ def _instant(value: Any) -> Any:
     return value
 
 
-def _executor(
-    query: Query, *, for_one: bool = False
-) -> Callable[[_Connection, Mapping[str, Any]], psycopg.Cursor[Any]]:
+def _executor(query: Query, *, for_one: bool = False) -> _Executor:
     text, names = query.render("numbered")
     bind = binder(query, names, _PLAIN_TYPES, _adapt)
     instants = [i for i, name in enumerate(names) if name in query.timestamps]
@@ -530,6 +559,11 @@ def _compile_columns(query: Query) -> Statement:
     return columns
 
 
+def _value_of(cursor: psycopg.Cursor[Any]) -> Any:
+    row = cursor.fetchone()
+    return row if row is None else row[0]
+
+
 def _columns_of(cursor: psycopg.Cursor[Any]) -> dict[str, Column]:
     """One row of arrays, decoded without a Python object a value; or any rows, the slower way."""
     result, described = cursor.pgresult, cursor.description or []
@@ -541,23 +575,28 @@ def _columns_of(cursor: psycopg.Cursor[Any]) -> dict[str, Column]:
         columns: dict[str, Column] = {}
         for position, column in enumerate(described):
             data = result.get_value(0, position)
-            if data is None:
-                columns[column.name] = copy_binary.empty_array(types[position])
-                continue
             try:
-                columns[column.name] = copy_binary.decode_array(data, types[position])
+                values = (
+                    copy_binary.empty_array(types[position])
+                    if data is None
+                    else copy_binary.decode_array(data, types[position])
+                )
             except ValueError:
                 break
+            if values.ndim > 1:
+                columns |= zip(column.name.split(", "), values, strict=True)
+            else:
+                columns[column.name] = values
         else:
             return columns
     rows = cursor.fetchall()
     if is_arrays and rows and all(isinstance(value, list) for value in rows[0]):
-        values = rows[0]
+        parts = rows[0]
     else:
-        values = list(zip(*rows, strict=True)) or [()] * len(described)
+        parts = list(zip(*rows, strict=True)) or [()] * len(described)
     return {
         column.name: _column_of(part, column.type_code)
-        for column, part in zip(described, values, strict=True)
+        for column, part in zip(described, parts, strict=True)
     }
 
 

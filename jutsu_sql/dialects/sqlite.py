@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -83,6 +83,8 @@ _DECLARED = re.compile(r"\s*(\w*)[^(]*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
 _MAX_BATCHES = 6
 # Where rows wait that were bound one by one.
 _BOUND_TABLE = "temp.copy_rows"
+# A commit between two looks, some microseconds apart, is rare even beside a busy writer.
+_MAX_VIEW_ATTEMPTS = 100
 # Tuples of this many rows, and of about this many bytes, are made and bound at a time.
 _BOUND_ROWS, _BOUND_BYTES = 4_096, 2**24
 
@@ -184,6 +186,7 @@ class SqliteDialect:
         self._queries = queries
         self._is_memory = config.database == ":memory:"
         self._path = config.database
+        self._compiled: dict[str, Statement] = {}
         self._idle: list[_Connection] = []
         self._is_closed = False
         self._turn = _WriteTurn(self._timeout_s)
@@ -319,6 +322,32 @@ class SqliteDialect:
         except sqlite3.Error as error:
             raise translate(error, query_name) from error
 
+    @contextmanager
+    def one_state(self, count: int) -> Iterator[list[_Connection]]:
+        with ExitStack() as held:
+            raws = []
+            for _ in range(1 if self._is_memory else count):
+                raw = self.acquire()
+                held.callback(self.release, raw)
+                held.callback(_end_view, raw, self._queries)
+                raws.append(raw)
+            if not self._is_memory:  # which is this thread's alone until it is released
+                self._begin_views(raws)
+            yield raws
+
+    def _begin_views(self, raws: Sequence[_Connection]) -> None:
+        """Begin to read on every connection between two looks at the version of the data."""
+        first, *others = raws
+        for _ in range(_MAX_VIEW_ATTEMPTS):
+            before = self._query(first, "transaction.data_version")
+            for raw in (*others, first):
+                raw.view = raw.execute(self._text("transaction.hold"))
+            if self._query(first, "transaction.data_version") == before:
+                return
+            for raw in raws:
+                _end_view(raw, self._queries)
+        raise errors.DatabaseLockedError("others commit too often to read one state in parallel")
+
     def compile(self, query: Query) -> Statement:
         if query.kind is Kind.COLUMNS:
             statement = _compile_columns(query, self._queries)
@@ -331,8 +360,10 @@ class SqliteDialect:
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
     ) -> list[Any]:
-        value = self.compile(query)
-        return [value(raw, params) for params in calls]
+        statement = self._compiled.get(query.name)
+        if statement is None:
+            statement = self._compiled[query.name] = self.compile(query)
+        return [statement(raw, params) for params in calls]
 
     def bulk_load(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> int:
         if not raw.in_transaction:
@@ -793,6 +824,14 @@ def _read_pages(
         if raw.view is not None:
             # What a view holds cannot be detached.
             raw.execute(fill(queries["columns.empty"], **blanks))
+
+
+def _end_view(raw: _Connection, queries: Queries) -> None:
+    if raw.view is not None:
+        raw.view.close()
+        raw.view = None
+    with _pages_dropped(raw, queries):
+        pass
 
 
 @contextmanager

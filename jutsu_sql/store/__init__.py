@@ -103,6 +103,7 @@ class BarStore:
         *,
         as_of: Any = None,
         as_decimal: bool = False,
+        parallel: int = 1,
     ) -> Bars:
         """The bars of one symbol, or of several, from ``start`` to ``end``, both inclusive.
 
@@ -111,11 +112,15 @@ class BarStore:
         none. ``as_of`` (a time, or a date for its end) gives them exactly as they were known then.
         ``as_decimal`` gives exactly the decimals that were written.
 
+        All bars are of one state of the database, whoever writes meanwhile. ``parallel`` reads
+        over so many connections of the pool, each in a thread; not with ``as_of``.
+
         Raises:
             BarsError: a bound or the timeframe cannot be understood.
+            PoolTimeoutError: the pool has not so many connections, or not free.
         """
         if as_of is None:
-            bars = read_bars(self._db, symbol, timeframe, start, end)
+            bars = read_bars(self._db, symbol, timeframe, start, end, parallel)
         else:
             bars = read_as_of(self._db, symbol, timeframe, start, end, as_of)
         return bars.as_decimal() if as_decimal else bars
