@@ -212,7 +212,7 @@ class Connection:
         return self._statements[name](self._raw, params)
 
     def run_each(self, name: str, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """What each call of a ``value`` or ``columns`` query gives; in one round trip, if it can."""
+        """What each call of a ``value`` or ``columns`` query gives: one round trip, if possible."""
         return self._dialect.run_each(self._raw, self._queries[name], calls)
 
     def bulk_load(self, name: str, blocks: Iterable[Block]) -> int:
