@@ -23,6 +23,8 @@ TRAILER = b"\xff\xff"
 # PostgreSQL counts from 2000-01-01.
 _PG_EPOCH_DAYS = 10_957
 PG_EPOCH_US = _PG_EPOCH_DAYS * DAY_US
+_MAX_PG_US = np.iinfo(np.int64).max - PG_EPOCH_US
+_MINUS_INFINITY = np.iinfo(np.int64).min
 # About half a megabyte of bars: a write's fixed cost vanishes, and the rows stay in the
 # second-level cache.
 _ROWS_A_WRITE = 8_192
@@ -230,7 +232,7 @@ def decode_array(data: bytes | memoryview, array_oid: int) -> npt.NDArray[Any]:
     ``timestamptz`` becomes ``datetime64[us]``, UTC; ``lseg`` four columns of float64, (4, rows).
 
     Raises:
-        ValueError: the array has NULLs or several dimensions.
+        ValueError: the array has NULLs, several dimensions or infinite times.
     """
     dimensions, has_null = np.frombuffer(data, dtype=">i4", count=2).tolist()
     dtype = ARRAY_DTYPES[array_oid]
@@ -244,6 +246,8 @@ def decode_array(data: bytes | memoryview, array_oid: int) -> npt.NDArray[Any]:
     )
     values = elements["value"].T.astype(wire.base.newbyteorder("="), order="C")
     if dtype.kind == "M":
+        if values.max() > _MAX_PG_US or values.min() == _MINUS_INFINITY:
+            raise ValueError("the array has times that datetime64 has not")
         values += PG_EPOCH_US
         return values.view(dtype)
     return values

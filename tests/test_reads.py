@@ -178,3 +178,25 @@ def test_parallel_is_a_number_of_connections(tmp_path: Any) -> None:
             store.read("A", "1m", parallel=3)
         store.write(constant(1.0), source="test")
         assert len(store.read(["A", "B"], "1m", parallel=2)) == 80
+
+
+def test_columns_of_plain_rows_are_in_order_with_every_type(db: Database) -> None:
+    columns = db.run("testing.numbers", rows=5_000, missing=-1)
+    assert columns["n"].tolist() == list(range(5_000, 0, -1))
+    assert {columns[name].dtype for name in ("n", "small")} == {np.dtype(np.int64)}
+    assert columns["half"].tolist() == [n / 2 for n in range(5_000, 0, -1)]
+    assert columns["half"].dtype == np.float64
+
+
+def test_columns_of_plain_rows_with_nulls_and_without_rows(db: Database) -> None:
+    columns = db.run("testing.numbers", rows=300, missing=150)
+    assert columns["half"].tolist() == [None if n == 150 else n / 2 for n in range(300, 0, -1)]
+    assert columns["n"].tolist() == list(range(300, 0, -1))
+    none = db.run("testing.numbers", rows=0, missing=-1)
+    assert [len(column) for column in none.values()] == [0, 0, 0]
+
+
+def test_columns_of_text_and_numeric_take_the_slower_way(db: Database) -> None:
+    columns = db.run("testing.words", rows=300)
+    assert columns["word"].tolist() == [f"w{n}" for n in range(1, 301)]
+    assert columns["n"].tolist() == list(range(1, 301))

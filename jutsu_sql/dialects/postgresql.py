@@ -54,6 +54,8 @@ _CONNINFO_DEFAULTS = {
     "keepalives_count": "3",
 }
 _TIMESTAMPTZ_OID = 1184
+# bool, int2, int4, int8, float4, float8, timestamptz: what copy_binary decodes arrays of.
+_ELEMENT_OIDS = {16, 20, 21, 23, 700, 701, _TIMESTAMPTZ_OID}
 _COPY_COLUMNS = re.compile(r"COPY\s+\S+\s*\(([^)]*)\)", re.IGNORECASE)
 # What the columns of a table hold, by the OID of their type (pg_type.dat). What is sent as text is
 # read as text by the type's own input function.
@@ -253,6 +255,8 @@ class PostgresqlDialect:
             yield raws
 
     def compile(self, query: Query) -> Statement:
+        if query.kind is Kind.COLUMNS:
+            return _compile_columns(query, self._queries)
         statement = _BY_KIND[query.kind](query)
         return in_transaction(self, statement) if query.kind is Kind.SCRIPT else statement
 
@@ -474,8 +478,12 @@ def _instant(value: Any) -> Any:
     return value
 
 
-def _executor(query: Query, *, for_one: bool = False) -> _Executor:
+def _executor(
+    query: Query, *, for_one: bool = False, around: Callable[[str], str] = str
+) -> _Executor:
+    """``around`` makes another text of the query's own, with the same parameters."""
     text, names = query.render("numbered")
+    text = around(text)
     bind = binder(query, names, _PLAIN_TYPES, _adapt)
     instants = [i for i, name in enumerate(names) if name in query.timestamps]
     # The driver caches what it parsed by these bytes, and asks for a literal type of text.
@@ -546,17 +554,47 @@ def _compile_exec(query: Query) -> Statement:
     return run
 
 
-def _compile_columns(query: Query) -> Statement:
-    execute = _executor(query)
+def _compile_columns(query: Query, queries: Queries) -> Statement:
+    execute: _Executor | None = _executor(query) if query.writes else None
+    names: list[str] | None = None
 
     def columns(raw: _Connection, params: Mapping[str, Any]) -> dict[str, Column]:
+        nonlocal execute, names
         try:
+            if execute is None:
+                describe, arrays = queries["columns.describe"], queries["columns.arrays"]
+                described = _executor(query, around=lambda rows: fill(describe, rows=rows))
+                found = described(raw, params).description or ()
+                if found and all(column.type_code in _ELEMENT_OIDS for column in found):
+                    names = [column.name for column in found]
+                    blanks = _arrays(names)
+                    execute = _executor(
+                        query, around=lambda rows: fill(arrays, rows=rows, **blanks)
+                    )
+                else:
+                    execute = _executor(query)
             cursor = execute(raw, params)
-            return _columns_of(cursor)
+            return _columns_of(cursor) if names is None else _widened(_columns_of(cursor), names)
         except psycopg.Error as error:
             raise translate(error, query.name) from error
 
     return columns
+
+
+def _arrays(names: Sequence[str]) -> dict[str, str]:
+    """The blanks of a query's rows as arrays: places, because names may be there twice."""
+    places = [f"c{position}" for position in range(len(names))]
+    arrays = ", ".join(f"array_agg({place}) AS {place}" for place in places)
+    return {"places": ", ".join(places), "arrays": arrays}
+
+
+def _widened(arrays: dict[str, Column], names: Sequence[str]) -> dict[str, Column]:
+    """Arrays as the columns that rows of the driver make."""
+    wide = {"i": np.int64, "f": np.float64}
+    return {
+        name: column.astype(wide.get(column.dtype.kind, column.dtype), copy=False)
+        for name, column in zip(names, arrays.values(), strict=True)
+    }
 
 
 def _value_of(cursor: psycopg.Cursor[Any]) -> Any:
@@ -625,6 +663,5 @@ _BY_KIND: Mapping[Kind, Callable[[Query], Statement]] = {
     Kind.MANY: _compile_many,
     Kind.VALUE: lambda query: first_value(_compile_one(query)),
     Kind.EXEC: _compile_exec,
-    Kind.COLUMNS: _compile_columns,
     Kind.SCRIPT: _compile_script,
 }
