@@ -1,6 +1,4 @@
--- The first :n bars of one series from :start to :end, both inclusive, in time order. One row of arrays:
--- an ordered subquery under array_agg(x) is 2.8 times faster than array_agg(x ORDER BY ts), and
--- a line segment carries four doubles through one aggregate and one output function.
+-- The first :n bars of one series from :start to :end, both inclusive, in time order, as in bars.read.
 -- kind: columns
 -- timestamps: ts, start, end
 -- plan: index bars
