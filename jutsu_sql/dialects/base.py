@@ -6,6 +6,7 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from operator import itemgetter
 from typing import Any, ClassVar, Protocol
 
@@ -167,8 +168,8 @@ def first_value(one: Statement) -> Statement:
 def row_maker(columns: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
     """A named tuple's constructor; column names that Python does not allow become _0, _1, ..."""
     row: Any = namedtuple("Row", columns, rename=True)  # type: ignore[misc]
-    make: Callable[[Iterable[Any]], Any] = row._make
-    return make
+    # What _make does but for its check of the length, in two thirds of the time.
+    return partial(tuple.__new__, row)
 
 
 def column_of(values: Sequence[Any], *, is_instant: bool = False) -> Column:
