@@ -228,6 +228,14 @@ def _native(values: Column, kind: int) -> Column:
     return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
 
 
+def stored_bytes(value: int) -> int:
+    """How many bytes an integer takes ("2.1. Record Format")."""
+    if value in (0, 1):
+        return 0
+    bits = (value if value >= 0 else ~value).bit_length() + 1
+    return next(size for size in (1, 2, 3, 4, 6, 8) if bits <= 8 * size)
+
+
 def largest_row_bytes(page_bytes: int) -> int:
     """What a row's header and values may take in a file of such pages."""
     return page_bytes - _UNCONTINUED_BYTES

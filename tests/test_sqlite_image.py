@@ -164,3 +164,10 @@ def test_read_gives_nothing_rather_than_something_wrong(
     columns = sqlite_image.read(grown(rows, 512, again=again))
     if columns is not None:
         assert [column.tolist() for column in columns] == [list(c) for c in zip(*rows, strict=True)]
+
+
+@given(value=NUMBERS.filter(lambda value: isinstance(value, int)))
+def test_the_bytes_of_an_integer_are_those_of_its_cell(value: int) -> None:
+    image = grown([(value,)], 512, again=False)
+    payload = image[1024 - (2 + sqlite_image.stored_bytes(value)) : 1024]
+    assert payload[0] == 2  # a header of two bytes, and so the payload starts where it should

@@ -778,7 +778,7 @@ def _compile_columns(query: Query, queries: Queries) -> Statement:
                 found = None
                 if len(rows) == _PROBED_ROWS and not (query.writes or raw.in_transaction):
                     # The cursor is not done: both see one state.
-                    found = _read_pages(raw, queries, text, values, rows[0])
+                    found = _read_pages(raw, queries, text, values, rows)
                 blocks = [] if found is None else [found]
                 while rows and found is None:
                     blocks.append([column_of(part) for part in zip(*rows, strict=True)])
@@ -797,15 +797,15 @@ def _compile_columns(query: Query, queries: Queries) -> Statement:
 
 
 def _read_pages(
-    raw: _Connection, queries: Queries, text: str, values: Sequence[Any], first: Sequence[Any]
+    raw: _Connection, queries: Queries, text: str, values: Sequence[Any], rows: Sequence[Any]
 ) -> list[Column] | None:
     """A result by way of a table in memory, whose pages are read.
 
     Tuples cost five times as much. None, if it is not all numbers, each as wide in every row.
     """
-    if not {int, float}.issuperset(map(type, first)):
+    if not all(map(_is_even, zip(*rows, strict=True))):
         return None
-    width = len(first)
+    first, width = rows[0], len(rows[0])
     blanks = {
         "result": f"result_{width}",
         "columns": listed(f"c{i}" for i in range(width)),
@@ -826,6 +826,14 @@ def _read_pages(
         if raw.view is not None:
             # What a view holds cannot be detached.
             raw.execute(fill(queries["columns.empty"], **blanks))
+
+
+def _is_even(column: Sequence[Any]) -> bool:
+    """Whether numbers seem to be stored in one width: a guess, to save a table made in vain."""
+    kinds = set(map(type, column))
+    if kinds == {int}:
+        return sqlite_image.stored_bytes(min(column)) == sqlite_image.stored_bytes(max(column))
+    return kinds == {float}
 
 
 def _end_view(raw: _Connection, queries: Queries) -> None:
