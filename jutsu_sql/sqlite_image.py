@@ -169,7 +169,9 @@ def read(image: bytes) -> list[Column] | None:
     # Page 1 begins with the file's own name, which no leaf does; pages that are free are zeroed. A
     # table that only grows has each leaf as full as the first, but for the last one.
     leaves = pages[(pages[:, 0] == _LEAF) & pages[:, 3:5].any(axis=1)]
-    leaves = leaves[np.argsort(_first_rowids(leaves))]
+    order = np.argsort(_first_rowids(leaves))
+    if np.any(order[1:] < order[:-1]):
+        leaves = leaves[order]
     counts = leaves[:, 3:5].copy().view(">u2")[:, 0].astype(np.int64)
     a_leaf, rows = int(counts[0]), int(counts.sum())
     pointers_end = _LEAF_HEADER_BYTES + a_leaf * _CELL_POINTER_BYTES
@@ -180,12 +182,14 @@ def read(image: bytes) -> list[Column] | None:
     # The cells of a page stand at its end, the last one first.
     starts = page_bytes - cell.itemsize * np.arange(1, a_leaf + 1)
     cells = leaves[:, starts[-1] :].view(cell)[:, ::-1]
-    header = cells["header"][0, 0]
-    alike = (pointers == starts) & (cells["header"] == header).all(axis=2)
+    alike = pointers == starts
+    for name in cell["header"].names or ():
+        words = cells["header"][name]
+        alike &= words == words[0, 0]
     expected = FIRST_ROWID + a_leaf * np.arange(len(leaves))
     if not alike.ravel()[:rows].all() or np.any(_first_rowids(leaves) != expected):
         return None
-    kinds = header[1:].tolist()
+    kinds = cells["header"][0, 0].tobytes()[1:]
     columns = (_native(cells[f"value{i}"], kind) for i, kind in enumerate(kinds))
     return [column.reshape(-1)[1:rows] for column in columns]
 
@@ -210,11 +214,21 @@ def _cell_like(cell: Column) -> np.dtype[Any] | None:
         [
             ("payload", "u1", (payload_varint,)),
             ("rowid", "u1", (4,)),
-            ("header", "u1", (1 + len(kinds),)),
+            ("header", _words(1 + len(kinds))),
             *((f"value{i}", _HELD[kind]) for i, kind in enumerate(kinds)),
         ]
     )
     return layout if layout.itemsize == len(cell) else None
+
+
+def _words(size: int) -> list[tuple[str, str]]:
+    """So many bytes in words as large as they get: fewer to compare."""
+    words, at = [], 0
+    for word in (8, 4, 2, 1):
+        while size - at >= word:
+            words.append((f"word{at}", f"u{word}"))
+            at += word
+    return words
 
 
 def _native(values: Column, kind: int) -> Column:
