@@ -168,7 +168,9 @@ def read(image: bytes) -> list[Column] | None:
     pages = np.frombuffer(image, dtype=np.uint8).reshape(-1, page_bytes)
     # Page 1 begins with the file's own name, which no leaf does; pages that are free are zeroed. A
     # table that only grows has each leaf as full as the first, but for the last one.
-    leaves = pages[(pages[:, 0] == _LEAF) & pages[:, 3:5].any(axis=1)]
+    found = np.flatnonzero((pages[:, 0] == _LEAF) & pages[:, 3:5].any(axis=1))
+    is_run = found[-1] - found[0] + 1 == len(found)
+    leaves = pages[found[0] : found[-1] + 1] if is_run else pages[found]
     order = np.argsort(_first_rowids(leaves))
     if np.any(order[1:] < order[:-1]):
         leaves = leaves[order]
