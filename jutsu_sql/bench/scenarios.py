@@ -351,7 +351,7 @@ SCENARIOS = (
         15,
         _pool_ratio,
         Metric.RATIO,
-        {"postgresql": 1.11},
+        {"sqlite": 1.5, "postgresql": 1.11},
     ),
     Scenario(
         "read_200k_ratio",
