@@ -172,11 +172,11 @@ def test_parallel_is_a_number_of_connections(tmp_path: Any) -> None:
     ) as db:
         db.migrate()
         store = BarStore(db)
+        store.write(constant(1.0), source="test")
         with pytest.raises(BarsError, match="not 0"):
             store.read("A", "1m", parallel=0)
         with pytest.raises(PoolTimeoutError):
             store.read("A", "1m", parallel=3)
-        store.write(constant(1.0), source="test")
         assert len(store.read(["A", "B"], "1m", parallel=2)) == 80
 
 

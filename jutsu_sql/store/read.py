@@ -84,6 +84,8 @@ def read_bars(
     span = bounds(start, end)
     names = [symbol] if isinstance(symbol, str) else symbol
     ids = find_series(db, [Series(name, str(frame)) for name in names])
+    if not ids:
+        return Bars.empty()
     if len(ids) == 1 and _bars_at_most(frame, span) < _PIECE_BARS:
         # One statement sees one state: no need of a transaction around it.
         (series,) = ids
@@ -92,22 +94,27 @@ def read_bars(
         if len(columns["ts"]) < _PIECE_BARS:
             return _one_series(series, columns)
     pieces = deque(_Piece(place, series_id, **span) for place, series_id in enumerate(ids.values()))
-    parts: list[_Part] = []
     with db.one_state(parallel) as connections:
-        shares = _SHARES * len(connections)
-        if len(connections) > 1 and len(pieces) < shares:
-            pieces = _cut(connections[0], pieces, -(-shares // max(len(pieces), 1)))
-        if len(connections) == 1:
-            _read_pieces(connections[0], pieces, parts, at_once=_PIECES_AT_ONCE)
-        else:
-            at_once = min(_PIECES_AT_ONCE, max(1, len(pieces) // shares))
-            with ThreadPoolExecutor(len(connections)) as threads:
-                for done in [
-                    threads.submit(_read_pieces, connection, pieces, parts, at_once=at_once)
-                    for connection in connections
-                ]:
-                    done.result()
-    return _joined(tuple(ids), parts)
+        return _joined(tuple(ids), _read_all(connections, pieces))
+
+
+def _read_all(connections: Sequence[Connection], pieces: deque[_Piece]) -> list[_Part]:
+    """Every piece, in no order, each connection in a thread of its own."""
+    parts: list[_Part] = []
+    if len(connections) == 1:
+        _read_pieces(connections[0], pieces, parts, _PIECES_AT_ONCE)
+        return parts
+    shares = _SHARES * len(connections)
+    if len(pieces) < shares:
+        pieces = _cut(connections[0], pieces, -(-shares // len(pieces)))
+    at_once = min(_PIECES_AT_ONCE, max(1, len(pieces) // shares))
+    with ThreadPoolExecutor(len(connections)) as threads:
+        for done in [
+            threads.submit(_read_pieces, connection, pieces, parts, at_once)
+            for connection in connections
+        ]:
+            done.result()
+    return parts
 
 
 def _bars_at_most(frame: Timeframe, span: dict[str, datetime]) -> float:
@@ -136,7 +143,7 @@ def _cut(connection: Connection, pieces: Iterable[_Piece], shares: int) -> deque
 
 
 def _read_pieces(
-    connection: Connection, pieces: deque[_Piece], parts: list[_Part], *, at_once: int
+    connection: Connection, pieces: deque[_Piece], parts: list[_Part], at_once: int
 ) -> None:
     """Read pieces until none is left; what does not fit into one answer is a piece again."""
     while pieces:
