@@ -23,6 +23,8 @@ TRAILER = b"\xff\xff"
 # PostgreSQL counts from 2000-01-01.
 _PG_EPOCH_DAYS = 10_957
 PG_EPOCH_US = _PG_EPOCH_DAYS * DAY_US
+_MAX_PG_US = np.iinfo(np.int64).max - PG_EPOCH_US
+_MINUS_INFINITY = np.iinfo(np.int64).min
 # About half a megabyte of bars: a write's fixed cost vanishes, and the rows stay in the
 # second-level cache.
 _ROWS_A_WRITE = 8_192
@@ -55,6 +57,7 @@ ARRAY_DTYPES = {
     1021: np.dtype(">f4"),
     1022: np.dtype(">f8"),
     1185: np.dtype("M8[us]"),
+    1018: np.dtype((">f8", (4,))),  # lseg: four doubles as one value
 }
 
 
@@ -218,17 +221,18 @@ def _row_layout(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def empty_array(array_oid: int) -> npt.NDArray[Any]:
-    """A column of no rows of an array's element type."""
-    return np.empty(0, dtype=ARRAY_DTYPES[array_oid].newbyteorder("="))
+    """A column of no rows of an array's element type; (4, 0) of ``lseg``."""
+    dtype = ARRAY_DTYPES[array_oid]
+    return np.empty((*dtype.shape, 0), dtype=dtype.base.newbyteorder("="))
 
 
 def decode_array(data: bytes | memoryview, array_oid: int) -> npt.NDArray[Any]:
     """A one-dimensional binary array without NULLs, as a native column.
 
-    ``timestamptz`` becomes ``datetime64[us]``, UTC.
+    ``timestamptz`` becomes ``datetime64[us]``, UTC; ``lseg`` four columns of float64, (4, rows).
 
     Raises:
-        ValueError: the array has NULLs or several dimensions.
+        ValueError: the array has NULLs, several dimensions or infinite times.
     """
     dimensions, has_null = np.frombuffer(data, dtype=">i4", count=2).tolist()
     dtype = ARRAY_DTYPES[array_oid]
@@ -240,7 +244,10 @@ def decode_array(data: bytes | memoryview, array_oid: int) -> npt.NDArray[Any]:
     elements = np.frombuffer(
         data, dtype=np.dtype([("length", ">i4"), ("value", wire)]), offset=_ARRAY_HEADER_BYTES
     )
-    values = elements["value"].astype(wire.newbyteorder("="))
+    values = elements["value"].T.astype(wire.base.newbyteorder("="), order="C")
     if dtype.kind == "M":
-        return (values + PG_EPOCH_US).view(dtype)
+        if values.max() > _MAX_PG_US or values.min() == _MINUS_INFINITY:
+            raise ValueError("the array has times that datetime64 has not")
+        values += PG_EPOCH_US
+        return values.view(dtype)
     return values

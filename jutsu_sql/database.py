@@ -126,8 +126,17 @@ class Database:
         Others may write meanwhile; a write in it is refused (``DatabaseReadOnlyError``). A
         database in memory has one connection: until the end, its thread has it to read from.
         """
-        with self.connection() as connection, connection.read_transaction():
+        with self.one_state(1) as (connection,):
             yield connection
+
+    @contextmanager
+    def one_state(self, count: int) -> Iterator[list[Connection]]:
+        """A :meth:`read_transaction` over several connections: one for each of ``count`` threads.
+
+        A database in memory has a single one, whatever the ``count``.
+        """
+        with self._dialect.one_state(count) as raws:
+            yield [Connection(raw, self._dialect, self.queries, self._statements) for raw in raws]
 
     def copy_into(
         self,
@@ -222,7 +231,7 @@ class Connection:
         return self._statements[name](self._raw, params)
 
     def run_each(self, name: str, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The value that each call of a ``value`` query gives, in one round trip if possible."""
+        """What each call of a ``value`` or ``columns`` query gives: one round trip, if possible."""
         return self._dialect.run_each(self._raw, self._queries[name], calls)
 
     def bulk_load(self, name: str, blocks: Iterable[Block]) -> int:
@@ -254,12 +263,6 @@ class Connection:
     def transaction(self) -> Iterator[Connection]:
         """A transaction, or inside one a savepoint: all of it, or on any exception none of it."""
         with self._dialect.transaction(self._raw):
-            yield self
-
-    @contextmanager
-    def read_transaction(self) -> Iterator[Connection]:
-        """See :meth:`Database.read_transaction`; inside a transaction it is that one."""
-        with self._dialect.read_transaction(self._raw):
             yield self
 
 

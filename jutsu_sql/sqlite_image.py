@@ -1,8 +1,9 @@
-"""NumPy columns as a SQLite database file, without a Python object a value.
+"""NumPy columns to and from a SQLite database file, without a Python object a value.
 
 The driver can only bind one value at a time, which costs more than the insert itself. But a file
 whose one table has rows of equal width is a matter of a few array operations, rows of unequal
 width of a few more, and ``INSERT ... SELECT`` from it, attached, runs at the engine's own speed.
+The other way, a result that is written to a table in memory is read from the table's pages.
 Format: https://www.sqlite.org/fileformat2.html.
 """
 
@@ -21,9 +22,10 @@ _LEAF_HEADER_BYTES, _INTERIOR_HEADER_BYTES = 8, 12
 _CELL_POINTER_BYTES = 2
 # Page 1 is the schema, page 2 the root of the table.
 _FIRST_LEAF = 3
+_PAGE_SIZE_OFFSET = 16
 _PAGE_COUNT_OFFSET = 28
 # Rowids from here on take four bytes as a varint, so that every cell has the same width.
-_FIRST_ROWID, _END_ROWID = 2**21, 2**28
+FIRST_ROWID, _END_ROWID = 2**21, 2**28
 _END_VARINT_1, _END_VARINT_2 = 2**7, 2**14
 _POINTER_CELL = np.dtype([("child", ">u4"), ("rowid", "u1", (4,))])
 # Stored form and serial type ("2.1. Record Format") of each NumPy type; narrower floats widen.
@@ -37,6 +39,19 @@ _STORED = {
     np.dtype(np.float64): (">f8", 7),
     np.dtype("M8[us]"): (">i8", 6),
 }
+# What a serial type holds: an integer of three or six bytes comes in two parts.
+_HELD: dict[int, Any] = {
+    1: "i1",
+    2: ">i2",
+    3: [("high", "i1"), ("low", ">u2")],
+    4: ">i4",
+    5: [("high", ">i2"), ("low", ">u4")],
+    6: ">i8",
+    7: ">f8",
+    8: "V0",
+    9: "V0",
+}
+_CONSTANTS = {8: 0, 9: 1}
 
 # A row that is larger would have to be continued on pages of its own ("1.5. B-tree Pages").
 _UNCONTINUED_BYTES = 35
@@ -60,7 +75,7 @@ def write(file: IO[bytes], template: bytes, blocks: Iterable[Sequence[Column]]) 
     """
     page_bytes = len(template) // 2
     file.write(template)
-    next_rowid, rows, leaf, last_rowids = _FIRST_ROWID, 0, None, [np.empty(0, dtype=np.int64)]
+    next_rowid, rows, leaf, last_rowids = FIRST_ROWID, 0, None, [np.empty(0, dtype=np.int64)]
     for columns in blocks:
         leaf = leaf or _leaf_layout(columns, page_bytes)
         leaves = _leaves(leaf, columns, next_rowid)
@@ -111,7 +126,7 @@ def _leaves(leaf: np.dtype[Any], columns: Sequence[Column], first_rowid: int) ->
     cells = leaves["cells"]
     if first_rowid + cells.size > _END_ROWID:
         raise ValueError(
-            f"more than {_END_ROWID - _FIRST_ROWID:,} rows are more than an image holds"
+            f"more than {_END_ROWID - FIRST_ROWID:,} rows are more than an image holds"
         )
     cell = cells.dtype
     start = leaf.itemsize - a_leaf * cell.itemsize
@@ -139,6 +154,102 @@ def _leaves(leaf: np.dtype[Any], columns: Sequence[Column], first_rowid: int) ->
         leaves["pointers"][full] += unused * cell.itemsize
         leaves["pointers"][full, rest:] = 0
     return leaves
+
+
+def read(image: bytes) -> list[Column] | None:
+    """The columns of a database whose one filled table has numbers only, as wide in every row.
+
+    ``image`` is as ``serialize()`` gives it, of a database with ``secure_delete``. The table was
+    filled in the order of its rowids from ``FIRST_ROWID`` on; the first row is left out. Columns
+    are int64 or float64. None, if a row has text, a blob or NULL, or not the widths of the first.
+    """
+    page_bytes = int.from_bytes(image[_PAGE_SIZE_OFFSET : _PAGE_SIZE_OFFSET + 2], "big")
+    page_bytes = 65_536 if page_bytes == 1 else page_bytes
+    pages = np.frombuffer(image, dtype=np.uint8).reshape(-1, page_bytes)
+    # Page 1 begins with the file's own name, which no leaf does; pages that are free are zeroed. A
+    # table that only grows has each leaf as full as the first, but for the last one.
+    found = np.flatnonzero((pages[:, 0] == _LEAF) & pages[:, 3:5].any(axis=1))
+    is_run = found[-1] - found[0] + 1 == len(found)
+    leaves = pages[found[0] : found[-1] + 1] if is_run else pages[found]
+    order = np.argsort(_first_rowids(leaves))
+    if np.any(order[1:] < order[:-1]):
+        leaves = leaves[order]
+    counts = leaves[:, 3:5].copy().view(">u2")[:, 0].astype(np.int64)
+    a_leaf, rows = int(counts[0]), int(counts.sum())
+    pointers_end = _LEAF_HEADER_BYTES + a_leaf * _CELL_POINTER_BYTES
+    pointers = leaves[:, _LEAF_HEADER_BYTES:pointers_end].copy().view(">u2")
+    cell = _cell_like(leaves[0, pointers[0, 0] :])
+    if cell is None or pointers_end + a_leaf * cell.itemsize > page_bytes:
+        return None
+    # The cells of a page stand at its end, the last one first.
+    starts = page_bytes - cell.itemsize * np.arange(1, a_leaf + 1)
+    cells = leaves[:, starts[-1] :].view(cell)[:, ::-1]
+    alike = pointers == starts
+    for name in cell["header"].names or ():
+        words = cells["header"][name]
+        alike &= words == words[0, 0]
+    expected = FIRST_ROWID + a_leaf * np.arange(len(leaves))
+    if not alike.ravel()[:rows].all() or np.any(_first_rowids(leaves) != expected):
+        return None
+    kinds = cells["header"][0, 0].tobytes()[1:]
+    columns = (_native(cells[f"value{i}"], kind) for i, kind in enumerate(kinds))
+    return [column.reshape(-1)[1:rows] for column in columns]
+
+
+def _first_rowids(leaves: Column) -> npt.NDArray[np.int64]:
+    at = leaves[:, _LEAF_HEADER_BYTES : _LEAF_HEADER_BYTES + 2].copy().view(">u2").astype(np.int64)
+    every = np.arange(len(leaves))
+    at[:, 0] += np.where(leaves[every, at[:, 0]] < _END_VARINT_1, 1, 2)
+    groups = leaves[every[:, np.newaxis], at + np.arange(4)] & 127
+    rowids: npt.NDArray[np.int64] = groups.astype(np.int64) @ (1 << np.array([21, 14, 7, 0]))
+    return rowids
+
+
+def _cell_like(cell: Column) -> np.dtype[Any] | None:
+    """The layout of a cell, if it is a row of numbers."""
+    payload_varint = 1 if cell[0] < _END_VARINT_1 else 2
+    header_at = payload_varint + 4
+    kinds = cell[header_at + 1 : header_at + int(cell[header_at])].tolist()
+    if not _HELD.keys() >= set(kinds):
+        return None
+    layout = np.dtype(
+        [
+            ("payload", "u1", (payload_varint,)),
+            ("rowid", "u1", (4,)),
+            ("header", _words(1 + len(kinds))),
+            *((f"value{i}", _HELD[kind]) for i, kind in enumerate(kinds)),
+        ]
+    )
+    return layout if layout.itemsize == len(cell) else None
+
+
+def _words(size: int) -> list[tuple[str, str]]:
+    """So many bytes in words as large as they get: fewer to compare."""
+    words, at = [], 0
+    for word in (8, 4, 2, 1):
+        while size - at >= word:
+            words.append((f"word{at}", f"u{word}"))
+            at += word
+    return words
+
+
+def _native(values: Column, kind: int) -> Column:
+    """Stored values of one serial type as int64 or float64."""
+    if kind in _CONSTANTS:
+        return np.full(values.shape, _CONSTANTS[kind], dtype=np.int64)
+    if values.dtype.names:
+        low = values["low"]
+        joined: Column = values["high"].astype(np.int64) << 8 * low.dtype.itemsize | low
+        return joined
+    return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+
+
+def stored_bytes(value: int) -> int:
+    """How many bytes an integer takes ("2.1. Record Format")."""
+    if value in (0, 1):
+        return 0
+    bits = (value if value >= 0 else ~value).bit_length() + 1
+    return next(size for size in (1, 2, 3, 4, 6, 8) if bits <= 8 * size)
 
 
 def largest_row_bytes(page_bytes: int) -> int:
@@ -170,12 +281,12 @@ def write_cells(file: IO[bytes], template: bytes, columns: Sequence[Cells]) -> i
     if all(column.is_fixed for column in columns):
         blocks = parts(columns, _ROWS_A_PART, _BYTES_A_PART)
         return write(file, template, ([c.values for c in block] for block in blocks))  # type: ignore[misc]
-    if _FIRST_ROWID + rows > _END_ROWID:
+    if FIRST_ROWID + rows > _END_ROWID:
         raise ValueError(
-            f"more than {_END_ROWID - _FIRST_ROWID:,} rows are more than an image holds"
+            f"more than {_END_ROWID - FIRST_ROWID:,} rows are more than an image holds"
         )
     file.write(template)
-    next_rowid, last_rowids = _FIRST_ROWID, [np.empty(0, dtype=np.int64)]
+    next_rowid, last_rowids = FIRST_ROWID, [np.empty(0, dtype=np.int64)]
     for part in parts(columns, _ROWS_A_PART, _BYTES_A_PART):
         pages, ends = _ragged_leaves(part, page_bytes, next_rowid)
         file.write(pages.data)

@@ -57,18 +57,6 @@ def test_it_takes_no_writes_and_the_connection_does_afterwards(
     assert store.delete("AAPL").deleted == 10
 
 
-def test_inside_a_transaction_it_is_that_one(db: Database, store: BarStore) -> None:
-    store.write(bars(10), source="test")
-    with db.transaction() as tx:
-        tx.run("series.touch", load_id=7, series_ids=[1])
-        with tx.read_transaction() as same:
-            (row,) = same.run("series.matching", symbol=None, timeframe=None)
-            found = same.run("series.find", symbol=row.symbol, timeframe=row.timeframe)
-            assert found.last_load_id == 7
-        tx.run("series.touch", load_id=8, series_ids=[1])
-    assert db.run("series.find", symbol="AAPL", timeframe="1m").last_load_id == 8
-
-
 def test_an_error_in_it_leaves_the_connection_usable(db: Database) -> None:
     for _ in range(20):  # more than the pool has
         with pytest.raises(RuntimeError), db.read_transaction() as tx:

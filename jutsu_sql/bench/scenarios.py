@@ -170,6 +170,34 @@ def _read_10k(space: Space) -> Iterator[Case]:
 
 
 @contextmanager
+def _read_200k_ratio(space: Space) -> Iterator[Case]:
+    bars = synthetic_bars(space.scale.bulk, _BULK_SERIES)
+    space.engine.empty(space.db)
+    space.store.write(bars, source="bench")
+    space.db.run("bench.settle")
+    symbols = [series.symbol for series in bars.series]
+    text = space.db.queries["bench.bars_of"].render(space.engine.style)[0]
+    ids = [space.db.run("series.find", symbol=s, timeframe=_TIMEFRAME).series_id for s in symbols]
+    with (
+        space.db.connection() as connection,
+        space.engine.bare(space.db, connection) as raw,
+    ):
+
+        def read() -> None:
+            _require(len(space.store.read(symbols, _TIMEFRAME)), len(bars))
+
+        def fetch() -> None:
+            rows = 0
+            for series_id in ids:
+                fetched = zip(*space.engine.fetch_all(raw, text, (series_id,)), strict=True)
+                columns = [np.array(column) for column in fetched]
+                rows += len(columns[0])
+            _require(rows, len(bars))
+
+        yield Case(read, len(bars), reference=fetch)
+
+
+@contextmanager
 def _insert_200k_ratio(space: Space) -> Iterator[Case]:
     bars = synthetic_bars(space.scale.bulk, _BULK_SERIES)
 
@@ -258,6 +286,34 @@ def _concurrent_lookups(space: Space) -> Iterator[Case]:
         yield Case(together, sum(map(len, shares)))
 
 
+@contextmanager
+def _pool_ratio(space: Space) -> Iterator[Case]:
+    keys = [(series_id, space.engine.instant(ts)) for series_id, ts in _some_keys(space)]
+    text = space.db.queries["bars.at"].render(space.engine.style)[0]
+    share = keys[: max(1, len(keys) // 10)]
+
+    def named() -> None:
+        run = space.db.run
+        for series_id, ts in share:
+            run("bars.at", series_id=series_id, ts=ts)
+
+    with (
+        space.engine.pool_by_hand(space.db) as look_up,
+        ThreadPoolExecutor(_THREADS) as threads,
+    ):
+
+        def by_hand() -> None:
+            for key in share:
+                look_up(text, key)
+
+        def together(work: Callable[[], None]) -> None:
+            for done in [threads.submit(work) for _ in range(_THREADS)]:
+                done.result()
+
+        calls = _THREADS * len(share)
+        yield Case(lambda: together(named), calls, reference=lambda: together(by_hand))
+
+
 _BOTH = ("sqlite", "postgresql")
 SCENARIOS = (
     Scenario(
@@ -285,7 +341,26 @@ SCENARIOS = (
         151,  # short samples in turn: noise that lasts longer hits both sides of a pair
         _point_lookup_ratio,
         Metric.RATIO,
-        {"sqlite": 1.25, "postgresql": 1.10},
+        {"sqlite": 1.20, "postgresql": 1.05},
+    ),
+    Scenario(
+        "pool_ratio",
+        "one bar by its key, from 30 threads through the pool, against the same on a pool of the"
+        " bare driver's connections without pings",
+        "calls",
+        15,
+        _pool_ratio,
+        Metric.RATIO,
+        {"sqlite": 1.5, "postgresql": 1.11},
+    ),
+    Scenario(
+        "read_200k_ratio",
+        "read 200,000 bars of 10 series, against the bare driver's fetchall and NumPy",
+        "bars",
+        7,
+        _read_200k_ratio,
+        Metric.RATIO,
+        {"sqlite": 0.77, "postgresql": 0.5},
     ),
     Scenario(
         "concurrent_lookups",

@@ -6,11 +6,12 @@ import secrets
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 from jutsu_sql.bench.verdict import NotMeasuredError
@@ -19,6 +20,9 @@ from jutsu_sql.database import Connection, Database, connect
 from jutsu_sql.errors import ConnectionFailedError, DatabaseError
 from jutsu_sql.instants import us_from_datetime
 from jutsu_sql.store import BarStore
+
+# As many as the toolkit's own pool has at most, unless told otherwise.
+_POOL_BY_HAND = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,12 @@ class Engine(Protocol):
 
     def bare(self, db: Database, pinned: Connection) -> AbstractContextManager[Any]:
         """The driver's connection, to compare calls of its own with those of ``pinned``."""
+
+    def fetch_all(self, raw: Any, text: str, key: Sequence[Any]) -> list[Any]:
+        """Every row of a bare call, in the driver's fastest way."""
+
+    def pool_by_hand(self, db: Database) -> AbstractContextManager[Callable[[str, Any], Any]]:
+        """One row by a bare call on a connection of a pool, as the driver's user would have it."""
 
     def empty(self, db: Database) -> None:
         """No bars, and nothing left of them in files or logs."""
@@ -103,6 +113,30 @@ class _Sqlite:
                 raw.execute(statement)
             yield raw
 
+    def fetch_all(self, raw: Any, text: str, key: Sequence[Any]) -> list[Any]:
+        return list(raw.execute(text, key).fetchall())
+
+    @contextmanager
+    def pool_by_hand(self, db: Database) -> Iterator[Callable[[str, Any], Any]]:
+        with ExitStack() as opened:
+            idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+            for _ in range(_POOL_BY_HAND):
+                raw = sqlite3.connect(
+                    db.config.database, isolation_level=None, check_same_thread=False
+                )
+                opened.enter_context(closing(raw))
+                for statement in db.queries["connection.open"].statements:
+                    raw.execute(statement)
+                idle.put(raw)
+
+            def look_up(text: str, key: Any) -> Any:
+                raw = idle.get()
+                row = raw.execute(text, key).fetchone()
+                idle.put(raw)
+                return row
+
+            yield look_up
+
     def empty(self, db: Database) -> None:
         for name in ("bench.empty", "bench.shrink", "bench.checkpoint"):
             db.run(name)
@@ -151,6 +185,29 @@ class _Postgresql:
         # The very connection: two backends of a server land on different cores, and whether that
         # core has to be woken makes 60 or 120 us of the same call.
         yield pinned._raw
+
+    def fetch_all(self, raw: Any, text: str, key: Sequence[Any]) -> list[Any]:
+        return list(raw.execute(text, key, binary=True).fetchall())
+
+    @contextmanager
+    def pool_by_hand(self, db: Database) -> Iterator[Callable[[str, Any], Any]]:
+        import psycopg
+        from psycopg_pool import ConnectionPool
+
+        settings = {"autocommit": True, "cursor_factory": psycopg.RawCursor}
+        with ConnectionPool(
+            db.config.conninfo,
+            kwargs=settings,
+            min_size=_POOL_BY_HAND,
+            open=True,
+        ) as pool:
+            pool.wait()
+
+            def look_up(text: str, key: Any) -> Any:
+                with pool.connection() as raw:
+                    return raw.execute(text, key).fetchone()
+
+            yield look_up
 
     def empty(self, db: Database) -> None:
         db.run("bench.empty")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
@@ -54,6 +54,8 @@ _CONNINFO_DEFAULTS = {
     "keepalives_count": "3",
 }
 _TIMESTAMPTZ_OID = 1184
+# bool, int2, int4, int8, float4, float8, timestamptz: what copy_binary decodes arrays of.
+_ELEMENT_OIDS = {16, 20, 21, 23, 700, 701, _TIMESTAMPTZ_OID}
 _COPY_COLUMNS = re.compile(r"COPY\s+\S+\s*\(([^)]*)\)", re.IGNORECASE)
 # What the columns of a table hold, by the OID of their type (pg_type.dat). What is sent as text is
 # read as text by the type's own input function.
@@ -79,6 +81,7 @@ _COMPARED_AS_TEXT = {114, 142}
 _VARIABLE_HEADER_BYTES = 4
 
 _PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType, Decimal, list))
+_Executor = Callable[["_Connection", Mapping[str, Any]], psycopg.Cursor[Any]]
 # By SQLSTATE, whole or by its class (postgresql.org/docs/current/errcodes-appendix.html).
 _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "08": errors.ConnectionFailedError,
@@ -145,6 +148,11 @@ class _Connection(psycopg.Connection[Any]):
         return raw
 
 
+def _roll_back(raw: _Connection) -> None:
+    with suppress(psycopg.Error):  # a connection that is gone has nothing open
+        raw.rollback()
+
+
 def _check(raw: _Connection) -> None:
     if time.monotonic() - raw.idle_since_s > _PING_AFTER_IDLE_S:
         psycopg_pool.ConnectionPool.check_connection(raw)
@@ -160,6 +168,7 @@ class PostgresqlDialect:
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
         del create  # a server's databases are made by its administrator
         self._queries = queries
+        self._executors: dict[str, _Executor] = {}
         self._timeout_s = config.pool_timeout
         self._where = config.display_url
         given = conninfo_to_dict(config.conninfo)
@@ -242,30 +251,43 @@ class PostgresqlDialect:
             raise translate(error) from error
 
     @contextmanager
-    def read_transaction(self, raw: _Connection) -> Iterator[None]:
-        if raw.info.transaction_status is not TransactionStatus.IDLE:
-            yield
-            return
-        self._run(raw, "transaction.begin_read")
-        try:
-            yield
-        finally:
-            # A connection that is lost has no transaction left to end.
-            with suppress(psycopg.Error):
-                raw.rollback()
+    def one_state(self, count: int) -> Iterator[list[_Connection]]:
+        begin = self._queries["transaction.begin_read"].statements[0].encode()
+        share = self._queries["transaction.import"]
+        with ExitStack() as held:
+            raws, state = [], ""
+            for _ in range(count):
+                raw = self.acquire()
+                held.callback(self.release, raw)
+                held.callback(_roll_back, raw)
+                try:
+                    raw.execute(begin)
+                    if state:
+                        raw.execute(fill(share, state=state).encode())
+                except psycopg.Error as error:
+                    raise translate(error) from error
+                if count > 1 and not state:
+                    state = self._run(raw, "transaction.export")
+                raws.append(raw)
+            yield raws
 
     def compile(self, query: Query) -> Statement:
+        if query.kind is Kind.COLUMNS:
+            return _compile_columns(query, self._queries)
         statement = _BY_KIND[query.kind](query)
         return in_transaction(self, statement) if query.kind is Kind.SCRIPT else statement
 
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
     ) -> list[Any]:
-        execute = _executor(query)
+        execute = self._executors.get(query.name)
+        if execute is None:
+            execute = self._executors[query.name] = _executor(query)
+        result = _columns_of if query.kind is Kind.COLUMNS else _value_of
         try:
             with raw.pipeline():
                 cursors = [execute(raw, params) for params in calls]
-            return [row[0] if (row := cursor.fetchone()) else None for cursor in cursors]
+            return [result(cursor) for cursor in cursors]
         except psycopg.Error as error:
             raise translate(error, query.name) from error
 
@@ -474,9 +496,11 @@ def _instant(value: Any) -> Any:
 
 
 def _executor(
-    query: Query, *, for_one: bool = False
-) -> Callable[[_Connection, Mapping[str, Any]], psycopg.Cursor[Any]]:
+    query: Query, *, for_one: bool = False, around: Callable[[str], str] = str
+) -> _Executor:
+    """``around`` makes another text of the query's own, with the same parameters."""
     text, names = query.render("numbered")
+    text = around(text)
     bind = binder(query, names, _PLAIN_TYPES, _adapt)
     instants = [i for i, name in enumerate(names) if name in query.timestamps]
     # The driver caches what it parsed by these bytes, and asks for a literal type of text.
@@ -547,17 +571,52 @@ def _compile_exec(query: Query) -> Statement:
     return run
 
 
-def _compile_columns(query: Query) -> Statement:
-    execute = _executor(query)
+def _compile_columns(query: Query, queries: Queries) -> Statement:
+    execute: _Executor | None = _executor(query) if query.writes else None
+    names: list[str] | None = None
 
     def columns(raw: _Connection, params: Mapping[str, Any]) -> dict[str, Column]:
+        nonlocal execute, names
         try:
+            if execute is None:
+                describe, arrays = queries["columns.describe"], queries["columns.arrays"]
+                described = _executor(query, around=lambda rows: fill(describe, rows=rows))
+                found = described(raw, params).description or ()
+                if found and all(column.type_code in _ELEMENT_OIDS for column in found):
+                    names = [column.name for column in found]
+                    blanks = _arrays(names)
+                    execute = _executor(
+                        query, around=lambda rows: fill(arrays, rows=rows, **blanks)
+                    )
+                else:
+                    execute = _executor(query)
             cursor = execute(raw, params)
-            return _columns_of(cursor)
+            return _columns_of(cursor) if names is None else _widened(_columns_of(cursor), names)
         except psycopg.Error as error:
             raise translate(error, query.name) from error
 
     return columns
+
+
+def _arrays(names: Sequence[str]) -> dict[str, str]:
+    """The blanks of a query's rows as arrays: places, because names may be there twice."""
+    places = [f"c{position}" for position in range(len(names))]
+    arrays = ", ".join(f"array_agg({place}) AS {place}" for place in places)
+    return {"places": ", ".join(places), "arrays": arrays}
+
+
+def _widened(arrays: dict[str, Column], names: Sequence[str]) -> dict[str, Column]:
+    """Arrays as the columns that rows of the driver make."""
+    wide = {"i": np.int64, "f": np.float64}
+    return {
+        name: column.astype(wide.get(column.dtype.kind, column.dtype), copy=False)
+        for name, column in zip(names, arrays.values(), strict=True)
+    }
+
+
+def _value_of(cursor: psycopg.Cursor[Any]) -> Any:
+    row = cursor.fetchone()
+    return row if row is None else row[0]
 
 
 def _columns_of(cursor: psycopg.Cursor[Any]) -> dict[str, Column]:
@@ -571,23 +630,28 @@ def _columns_of(cursor: psycopg.Cursor[Any]) -> dict[str, Column]:
         columns: dict[str, Column] = {}
         for position, column in enumerate(described):
             data = result.get_value(0, position)
-            if data is None:
-                columns[column.name] = copy_binary.empty_array(types[position])
-                continue
             try:
-                columns[column.name] = copy_binary.decode_array(data, types[position])
+                values = (
+                    copy_binary.empty_array(types[position])
+                    if data is None
+                    else copy_binary.decode_array(data, types[position])
+                )
             except ValueError:
                 break
+            if values.ndim > 1:
+                columns |= zip(column.name.split(", "), values, strict=True)
+            else:
+                columns[column.name] = values
         else:
             return columns
     rows = cursor.fetchall()
     if is_arrays and rows and all(isinstance(value, list) for value in rows[0]):
-        values = rows[0]
+        parts = rows[0]
     else:
-        values = list(zip(*rows, strict=True)) or [()] * len(described)
+        parts = list(zip(*rows, strict=True)) or [()] * len(described)
     return {
         column.name: _column_of(part, column.type_code)
-        for column, part in zip(described, values, strict=True)
+        for column, part in zip(described, parts, strict=True)
     }
 
 
@@ -616,6 +680,5 @@ _BY_KIND: Mapping[Kind, Callable[[Query], Statement]] = {
     Kind.MANY: _compile_many,
     Kind.VALUE: lambda query: first_value(_compile_one(query)),
     Kind.EXEC: _compile_exec,
-    Kind.COLUMNS: _compile_columns,
     Kind.SCRIPT: _compile_script,
 }

@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -53,6 +53,8 @@ from jutsu_sql.table_columns import (
 # Tuples of this many rows are turned into columns while they are still in the cache: 1.1 us a
 # bar, against 1.8 with 4,096 rows and 2.7 with all at once.
 _FETCH_ROWS = 1_024
+# A result of fewer rows is not worth the table in memory that a longer one is read from: 190 us.
+_PROBED_ROWS = 256
 # Versions that can lose a commit or corrupt the file when the log is reset (sqlite.org/wal.html).
 _WAL_RESET_FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 # What a bulk query reads from.
@@ -83,6 +85,8 @@ _DECLARED = re.compile(r"\s*(\w*)[^(]*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
 _MAX_BATCHES = 6
 # Where rows wait that were bound one by one.
 _BOUND_TABLE = "temp.copy_rows"
+# A commit between two looks, some microseconds apart, is rare even beside a busy writer.
+_MAX_VIEW_ATTEMPTS = 100
 # Tuples of this many rows, and of about this many bytes, are made and bound at a time.
 _BOUND_ROWS, _BOUND_BYTES = 4_096, 2**24
 
@@ -106,8 +110,7 @@ _ERRORS: dict[int, type[errors.DatabaseError]] = {
 _REMEDIES: dict[type[errors.DatabaseError], str] = {
     errors.DatabaseLockedError: "another process or connection is writing; try again, or raise"
     " pool_timeout",
-    errors.DatabaseReadOnlyError: "the transaction only reads, or check the permissions of the file"
-    " and of its folder",
+    errors.DatabaseReadOnlyError: "check the permissions of the file and of its folder",
     errors.DatabaseCorruptError: "restore it from a backup, or point to the right file",
     errors.DatabaseFullError: "make room on the disk",
 }
@@ -140,6 +143,10 @@ class _Connection(sqlite3.Connection):
     batches: dict[str, Path]
     # Reused by point lookups: making a cursor costs one 5 % of its time.
     cursor_of_one: sqlite3.Cursor
+    # A statement that is not done: as long as it is not, every other one sees the same state.
+    view: sqlite3.Cursor | None = None
+    # Whether the database is attached that results are read from.
+    has_found = False
 
 
 class _WriteTurn:
@@ -182,6 +189,7 @@ class SqliteDialect:
         self._queries = queries
         self._is_memory = config.database == ":memory:"
         self._path = config.database
+        self._compiled: dict[str, Statement] = {}
         self._idle: list[_Connection] = []
         self._is_closed = False
         self._turn = _WriteTurn(self._timeout_s)
@@ -285,6 +293,7 @@ class SqliteDialect:
             with self._ended(raw, "transaction.savepoint", "transaction.release"):
                 yield
             return
+        _refuse_write(raw)
         with raw.turn:
             self._run(raw, "transaction.begin")
             try:
@@ -297,18 +306,6 @@ class SqliteDialect:
                 raise
             finally:
                 self._detach_batches(raw)
-
-    @contextmanager
-    def read_transaction(self, raw: _Connection) -> Iterator[None]:
-        if raw.in_transaction:
-            yield
-            return
-        try:
-            self._run(raw, "transaction.begin_read")
-            yield
-        finally:
-            raw.rollback()
-            self._run(raw, "transaction.end_read")
 
     @contextmanager
     def _ended(self, raw: _Connection, begin: str, end: str) -> Iterator[None]:
@@ -330,8 +327,39 @@ class SqliteDialect:
         except sqlite3.Error as error:
             raise translate(error, query_name) from error
 
+    @contextmanager
+    def one_state(self, count: int) -> Iterator[list[_Connection]]:
+        with ExitStack() as held:
+            raws = []
+            for _ in range(1 if self._is_memory else count):
+                raw = self.acquire()
+                held.callback(self.release, raw)
+                raws.append(raw)
+            # A database in memory may be in a transaction of this thread already.
+            if not (raws[0].in_transaction or raws[0].view):
+                for raw in raws:
+                    held.callback(_end_view, raw, self._queries)
+                self._begin_views(raws)
+            yield raws
+
+    def _begin_views(self, raws: Sequence[_Connection]) -> None:
+        """Begin to read on every connection between two looks at the version of the data."""
+        first, *others = raws
+        for _ in range(_MAX_VIEW_ATTEMPTS):
+            before = self._query(first, "transaction.data_version")
+            for raw in (*others, first):
+                raw.view = raw.execute(self._text("transaction.hold"))
+            if self._query(first, "transaction.data_version") == before:
+                return
+            for raw in raws:
+                _end_view(raw, self._queries)
+        raise errors.DatabaseLockedError("others commit too often to read one state in parallel")
+
     def compile(self, query: Query) -> Statement:
-        statement = _BY_KIND[query.kind](query)
+        if query.kind is Kind.COLUMNS:
+            statement = _compile_columns(query, self._queries)
+        else:
+            statement = _BY_KIND[query.kind](query)
         if query.kind is Kind.SCRIPT:
             return in_transaction(self, statement)
         return _in_turn(statement) if query.writes else statement
@@ -339,8 +367,10 @@ class SqliteDialect:
     def run_each(
         self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
     ) -> list[Any]:
-        value = self.compile(query)
-        return [value(raw, params) for params in calls]
+        statement = self._compiled.get(query.name)
+        if statement is None:
+            statement = self._compiled[query.name] = self.compile(query)
+        return [statement(raw, params) for params in calls]
 
     def bulk_load(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> int:
         if not raw.in_transaction:
@@ -632,8 +662,14 @@ def _driver_values(column: Cells) -> Sequence[Any]:
     return [v if there else None for v, there in zip(values, column.valid.tolist(), strict=True)]
 
 
+def _refuse_write(raw: _Connection) -> None:
+    if raw.view is not None:
+        raise errors.DatabaseReadOnlyError("this transaction only reads: use another one to write")
+
+
 def _in_turn(statement: Statement) -> Statement:
     def run(raw: _Connection, params: Mapping[str, Any]) -> Any:
+        _refuse_write(raw)
         if raw.in_transaction:
             return statement(raw, params)
         with raw.turn:
@@ -741,28 +777,92 @@ def _compile_exec(query: Query) -> Statement:
     return run
 
 
-def _compile_columns(query: Query) -> Statement:
+def _compile_columns(query: Query, queries: Queries) -> Statement:
     text, bind = _bound(query)
 
     def columns(raw: _Connection, params: Mapping[str, Any]) -> dict[str, Column]:
         try:
-            cursor = raw.execute(text, bind(params))
-            names = [column[0] for column in cursor.description]
-            flags = [name in query.timestamps for name in names]
-            blocks = []
-            while rows := cursor.fetchmany(_FETCH_ROWS):
-                parts = zip(zip(*rows, strict=True), flags, strict=True)
-                blocks.append([column_of(values, is_instant=flag) for values, flag in parts])
+            values = bind(params)
+            with _pages_dropped(raw, queries), closing(raw.execute(text, values)) as cursor:
+                names = [column[0] for column in cursor.description]
+                rows = cursor.fetchmany(_PROBED_ROWS)
+                found = None
+                if len(rows) == _PROBED_ROWS and not (query.writes or raw.in_transaction):
+                    # The cursor is not done: both see one state.
+                    found = _read_pages(raw, queries, text, values, rows)
+                blocks = [] if found is None else [found]
+                while rows and found is None:
+                    blocks.append([column_of(part) for part in zip(*rows, strict=True)])
+                    rows = cursor.fetchmany(_FETCH_ROWS)
         except _FAILURES as error:
             raise translate(error, query.name) from error
         if not blocks:
-            return {
-                name: np.empty(0, "M8[us]" if flag else np.float64)
-                for name, flag in zip(names, flags, strict=True)
-            }
-        return concat_columns(names, blocks)
+            blocks = [[np.empty(0, np.int64 if n in query.timestamps else float) for n in names]]
+        found_columns = concat_columns(names, blocks)
+        for name in query.timestamps & found_columns.keys():
+            if found_columns[name].dtype == np.int64:
+                found_columns[name] = found_columns[name].view("M8[us]")
+        return found_columns
 
     return columns
+
+
+def _read_pages(
+    raw: _Connection, queries: Queries, text: str, values: Sequence[Any], rows: Sequence[Any]
+) -> list[Column] | None:
+    """A result by way of a table in memory, whose pages are read.
+
+    Tuples cost five times as much. None, if it is not all numbers, each as wide in every row.
+    """
+    if not all(map(_is_even, zip(*rows, strict=True))):
+        return None
+    first, width = rows[0], len(rows[0])
+    blanks = {
+        "result": f"result_{width}",
+        "columns": listed(f"c{i}" for i in range(width)),
+        "rowid": str(sqlite_image.FIRST_ROWID),
+        "marks": ", ".join("?" * width),
+        "rows": text,
+    }
+    if not raw.has_found:
+        for statement in queries["columns.attach"].statements:
+            raw.execute(statement)
+        raw.has_found = True
+    raw.execute(fill(queries["columns.create"], **blanks))
+    try:
+        raw.execute(fill(queries["columns.first"], **blanks), first)
+        raw.execute(fill(queries["columns.insert"], **blanks), values)
+        return sqlite_image.read(raw.serialize(name="found"))
+    finally:
+        if raw.view is not None:
+            # What a view holds cannot be detached.
+            raw.execute(fill(queries["columns.empty"], **blanks))
+
+
+def _is_even(column: Sequence[Any]) -> bool:
+    """Whether numbers seem to be stored in one width: a guess, to save a table made in vain."""
+    kinds = set(map(type, column))
+    if kinds == {int}:
+        return sqlite_image.stored_bytes(min(column)) == sqlite_image.stored_bytes(max(column))
+    return kinds == {float}
+
+
+def _end_view(raw: _Connection, queries: Queries) -> None:
+    if raw.view is not None:
+        raw.view.close()
+        raw.view = None
+    with _pages_dropped(raw, queries):
+        pass
+
+
+@contextmanager
+def _pages_dropped(raw: _Connection, queries: Queries) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if raw.has_found and raw.view is None:
+            raw.execute(queries["columns.detach"].statements[0])
+            raw.has_found = False
 
 
 def _compile_script(query: Query) -> Statement:
@@ -784,6 +884,5 @@ _BY_KIND: Mapping[Kind, Callable[[Query], Statement]] = {
     Kind.MANY: _compile_many,
     Kind.VALUE: lambda query: first_value(_compile_one(query)),
     Kind.EXEC: _compile_exec,
-    Kind.COLUMNS: _compile_columns,
     Kind.SCRIPT: _compile_script,
 }

@@ -136,6 +136,7 @@ class BarStore:
         warmup: int = 0,
         as_of: Any = None,
         as_decimal: bool = False,
+        parallel: int = 1,
     ) -> Bars:
         """The bars of one symbol, or of several, from ``start`` to ``end``, both inclusive.
 
@@ -146,16 +147,20 @@ class BarStore:
         exactly as they were known then. ``as_decimal`` gives exactly the decimals that were
         written.
 
+        All bars are of one state of the database, whoever writes meanwhile. ``parallel`` reads
+        over so many connections of the pool, each in a thread; not with ``as_of`` or ``warmup``.
+
         Raises:
             BarsError: a bound or the timeframe cannot be understood; ``warmup`` without ``start``,
                 or with ``as_of``.
+            PoolTimeoutError: the pool has not so many connections, or not free.
         """
         if warmup:
             if as_of is not None:
                 raise BarsError("warmup= counts the bars that are stored now: leave as_of= out")
             bars = read_with_warmup(self._db, symbol, timeframe, start, end, warmup)
         elif as_of is None:
-            bars = read_bars(self._db, symbol, timeframe, start, end)
+            bars = read_bars(self._db, symbol, timeframe, start, end, parallel)
         else:
             bars = read_as_of(self._db, symbol, timeframe, start, end, as_of)
         return bars.as_decimal() if as_decimal else bars

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jutsu_sql.bars import VALUES, Bars, Series
-from jutsu_sql.database import Database
+from jutsu_sql.database import Connection, Database
 from jutsu_sql.errors import BarsError
-from jutsu_sql.instants import MAX_US, MIN_US, datetime_from_us, us_from_bound
+from jutsu_sql.instants import (
+    MAX_US,
+    MIN_US,
+    datetime_from_us,
+    us_from_bound,
+    us_from_datetime,
+)
 from jutsu_sql.store.loads import find_series
-from jutsu_sql.timeframe import parse_timeframe
+from jutsu_sql.timeframe import Timeframe, interval_end, parse_timeframe
+
+# What is read at a time: a few megabytes, which stay in the caches, and bound what the driver and
+# the server hold beside the result.
+_PIECE_BARS = 32_768
+# Pieces asked for in one round trip.
+_PIECES_AT_ONCE = 8
+# Pieces for each connection at least, so that none waits long for the last one.
+_SHARES = 4
+
+_Part = tuple[int, np.datetime64, dict[str, Any]]
 
 
 class SeriesSummary(NamedTuple):
@@ -39,23 +60,122 @@ def bounds(start: Any, end: Any) -> dict[str, datetime]:
     return {"start": datetime_from_us(first), "end": datetime_from_us(last)}
 
 
+class _Piece(NamedTuple):
+    """Bars still to read: of which series (and its place in the result), and of which time."""
+
+    place: int
+    series_id: int
+    start: datetime
+    end: datetime
+
+
 def read_bars(
-    db: Database, symbol: str | Sequence[str], timeframe: str, start: Any, end: Any
+    db: Database,
+    symbol: str | Sequence[str],
+    timeframe: str,
+    start: Any,
+    end: Any,
+    parallel: int = 1,
 ) -> Bars:
     """See :meth:`jutsu_sql.BarStore.read`."""
-    frame = str(parse_timeframe(timeframe))
+    if parallel < 1:
+        raise BarsError(f"parallel is a number of connections, not {parallel}")
+    frame = parse_timeframe(timeframe)
     span = bounds(start, end)
-    if isinstance(symbol, str):
-        series = Series(symbol, frame)
-        found = db.run("series.find", symbol=symbol, timeframe=frame)
-        if found is None:
-            return Bars.empty()
-        return _one_series(series, db.run("bars.read", series_id=found.series_id, **span))
-    ids = find_series(db, [Series(name, frame) for name in symbol])
+    names = [symbol] if isinstance(symbol, str) else symbol
+    ids = find_series(db, [Series(name, str(frame)) for name in names])
     if not ids:
         return Bars.empty()
-    columns = db.run("bars.read_many", series_ids=list(ids.values()), **span)
-    return _many_series(ids, columns)
+    if len(ids) == 1 and _bars_at_most(frame, span) < _PIECE_BARS:
+        # One statement sees one state: no need of a transaction around it.
+        (series,) = ids
+        params = {"series_id": ids[series], "n": _PIECE_BARS, **span}
+        columns = db.run("bars.read_piece", **params)
+        if len(columns["ts"]) < _PIECE_BARS:
+            return _one_series(series, columns)
+    pieces = deque(_Piece(place, series_id, **span) for place, series_id in enumerate(ids.values()))
+    with db.one_state(parallel) as connections:
+        return _joined(tuple(ids), _read_all(connections, pieces))
+
+
+def _read_all(connections: Sequence[Connection], pieces: deque[_Piece]) -> list[_Part]:
+    """Every piece, in no order, each connection in a thread of its own."""
+    parts: list[_Part] = []
+    if len(connections) == 1:
+        _read_pieces(connections[0], pieces, parts, _PIECES_AT_ONCE)
+        return parts
+    shares = _SHARES * len(connections)
+    if len(pieces) < shares:
+        pieces = _cut(connections[0], pieces, -(-shares // len(pieces)))
+    at_once = min(_PIECES_AT_ONCE, max(1, len(pieces) // shares))
+    with ThreadPoolExecutor(len(connections)) as threads:
+        for done in [
+            threads.submit(_read_pieces, connection, pieces, parts, at_once)
+            for connection in connections
+        ]:
+            done.result()
+    return parts
+
+
+def _bars_at_most(frame: Timeframe, span: dict[str, datetime]) -> float:
+    """How many bars a series has there, if each starts where its interval does."""
+    start, end = (us_from_datetime(span[name]) for name in ("start", "end"))
+    length = int(interval_end(np.array([0]), frame)[0])
+    return (end - start) / length
+
+
+def _cut(connection: Connection, pieces: Iterable[_Piece], shares: int) -> deque[_Piece]:
+    """Each piece in so many shares of equal time, so that one long series keeps all busy."""
+    cut: deque[_Piece] = deque()
+    for piece in pieces:
+        found = connection.run(
+            "bars.extent", series_id=piece.series_id, start=piece.start, end=piece.end
+        )
+        if found.first_ts is None:
+            continue
+        first, last = map(us_from_datetime, found)
+        edges = [first + (last + 1 - first) * share // shares for share in range(shares + 1)]
+        for start, end in pairwise(edges):
+            if start < end:
+                span = datetime_from_us(start), datetime_from_us(end - 1)
+                cut.append(_Piece(piece.place, piece.series_id, *span))
+    return cut
+
+
+def _read_pieces(
+    connection: Connection, pieces: deque[_Piece], parts: list[_Part], at_once: int
+) -> None:
+    """Read pieces until none is left; what does not fit into one answer is a piece again."""
+    while pieces:
+        batch: list[_Piece] = []
+        with suppress(IndexError):  # another thread has taken the last one
+            while len(batch) < at_once:
+                batch.append(pieces.popleft())
+        calls = [
+            {"series_id": series_id, "start": start, "end": end, "n": _PIECE_BARS}
+            for _, series_id, start, end in batch
+        ]
+        answers = connection.run_each("bars.read_piece", calls)
+        for piece, columns in zip(batch, answers, strict=True):
+            ts = columns["ts"]
+            if len(ts):
+                parts.append((piece.place, ts[0], columns))
+            if len(ts) == _PIECE_BARS and ts[-1] < np.datetime64(piece.end.replace(tzinfo=None)):
+                rest = datetime_from_us(int(ts[-1].astype(np.int64)) + 1)
+                pieces.appendleft(piece._replace(start=rest))
+
+
+def _joined(series: tuple[Series, ...], parts: list[_Part]) -> Bars:
+    """All parts by series and time. One column after the other, so that one is there twice."""
+    if not parts:
+        return Bars.empty()
+    parts.sort(key=itemgetter(0, 1))
+    rows = [len(columns["ts"]) for _, _, columns in parts]
+    codes = np.repeat(np.array([place for place, _, _ in parts], dtype=np.int32), rows)
+    joined = (
+        np.concatenate([columns.pop(name) for _, _, columns in parts]) for name in ("ts", *VALUES)
+    )
+    return Bars(series, codes, *joined)
 
 
 def read_as_of(
@@ -90,13 +210,3 @@ def summarize_series(db: Database) -> list[SeriesSummary]:
 def _one_series(series: Series, columns: dict[str, Any]) -> Bars:
     codes = np.zeros(len(columns["ts"]), dtype=np.int32)
     return Bars((series,), codes, columns["ts"], *(columns[name] for name in VALUES))
-
-
-def _many_series(ids: dict[Series, int], columns: dict[str, Any]) -> Bars:
-    """Rows come by id; the caller asked for them in the order of its symbols."""
-    wanted = np.fromiter(ids.values(), dtype=np.int64)
-    starts = np.searchsorted(columns["series_id"], wanted, "left")
-    stops = np.searchsorted(columns["series_id"], wanted, "right")
-    codes = np.repeat(np.arange(len(ids), dtype=np.int32), stops - starts)
-    order = np.concatenate([np.arange(*span) for span in zip(starts, stops, strict=True)])
-    return Bars(tuple(ids), codes, columns["ts"][order], *(columns[name][order] for name in VALUES))

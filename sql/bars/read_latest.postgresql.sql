@@ -4,10 +4,7 @@
 -- plan: index bars
 SELECT
     array_agg(ts) AS ts,
-    array_agg(open) AS open,
-    array_agg(high) AS high,
-    array_agg(low) AS low,
-    array_agg(close) AS close,
+    array_agg(lseg(point(open, high), point(low, close))) AS "open, high, low, close",
     array_agg(volume) AS volume
 FROM (
     SELECT ts, open, high, low, close, volume

@@ -1,0 +1,3 @@
+-- Let go of the result.
+-- kind: exec
+DETACH found

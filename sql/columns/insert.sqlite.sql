@@ -1,0 +1,3 @@
+-- The rows of a result, without a Python object a value.
+-- kind: exec
+INSERT INTO found.{result} {rows}

@@ -1,3 +1,0 @@
--- Let a connection write again.
--- kind: exec
-PRAGMA query_only = OFF
