@@ -92,7 +92,7 @@ def read_bars(
         params = {"series_id": ids[series], "n": _PIECE_BARS, **span}
         columns = db.run("bars.read_piece", **params)
         if len(columns["ts"]) < _PIECE_BARS:
-            return _one_series(series, columns)
+            return Bars.of_one(series, columns)
     pieces = deque(_Piece(place, series_id, **span) for place, series_id in enumerate(ids.values()))
     with db.one_state(parallel) as connections:
         return _joined(tuple(ids), _read_all(connections, pieces))
@@ -187,7 +187,7 @@ def read_as_of(
     params = {**bounds(start, end), "as_of": datetime_from_us(us_from_bound(as_of, end=True))}
     parts = []
     for series, series_id in find_series(db, [Series(name, frame) for name in names]).items():
-        parts.append(_one_series(series, db.run("bars.read_as_of", series_id=series_id, **params)))
+        parts.append(Bars.of_one(series, db.run("bars.read_as_of", series_id=series_id, **params)))
     return Bars.concat(parts)
 
 
@@ -205,8 +205,3 @@ def read_history(db: Database, symbol: str, timeframe: str, ts: Any) -> list[Any
 def summarize_series(db: Database) -> list[SeriesSummary]:
     """See :meth:`jutsu_sql.BarStore.series`."""
     return [SeriesSummary(*row) for row in db.run("series.summary")]
-
-
-def _one_series(series: Series, columns: dict[str, Any]) -> Bars:
-    codes = np.zeros(len(columns["ts"]), dtype=np.int32)
-    return Bars((series,), codes, columns["ts"], *(columns[name] for name in VALUES))
