@@ -148,18 +148,16 @@ def test_views_that_a_commit_comes_between_begin_again(
         db.migrate()
         store = BarStore(db)
         store.write(constant(1.0), source="test")
-        looks: list[int] = []
-        query = sqlite.SqliteDialect._query
+        looks: list[Any] = []
+        data_version = sqlite.SqliteDialect._data_version
 
-        def look(self: Any, raw: Any, name: str, **params: Any) -> Any:
-            answer = query(self, raw, name, **params)
-            if name == "transaction.data_version":
-                looks.append(answer)
-                if len(looks) == 1:
-                    store.delete("A")
-            return answer
+        def look(self: Any, raw: Any) -> Any:
+            looks.append(data_version(self, raw))
+            if len(looks) == 1:
+                store.delete("A")
+            return looks[-1]
 
-        monkeypatch.setattr(sqlite.SqliteDialect, "_query", look)
+        monkeypatch.setattr(sqlite.SqliteDialect, "_data_version", look)
         with db.one_state(2) as connections:
             seen = [[row.bars for row in c.run("series.summary")] for c in connections]
         assert len(looks) == 4

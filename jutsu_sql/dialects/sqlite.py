@@ -346,14 +346,18 @@ class SqliteDialect:
         """Begin to read on every connection between two looks at the version of the data."""
         first, *others = raws
         for _ in range(_MAX_VIEW_ATTEMPTS):
-            before = self._query(first, "transaction.data_version")
+            before = self._data_version(first)
             for raw in (*others, first):
                 raw.view = raw.execute(self._text("transaction.hold"))
-            if self._query(first, "transaction.data_version") == before:
+            if self._data_version(first) == before:
                 return
             for raw in raws:
                 _end_view(raw, self._queries)
         raise errors.DatabaseLockedError("others commit too often to read one state in parallel")
+
+    def _data_version(self, raw: _Connection) -> Any:
+        # Not by a compiled query: that takes a PRAGMA for a write, which waits for its turn.
+        return raw.execute(self._text("transaction.data_version")).fetchone()
 
     def compile(self, query: Query) -> Statement:
         if query.kind is Kind.COLUMNS:
