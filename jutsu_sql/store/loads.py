@@ -55,6 +55,7 @@ def recorded_load(
     """A row of ``loads`` around some work, in the caller's transaction."""
     now = datetime.now(UTC)
     observed_at = observed_at or now
+    tx.run("bars.claim")
     load_id = tx.run(
         "loads.start",
         kind=kind,

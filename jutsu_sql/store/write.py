@@ -38,8 +38,6 @@ _BLOCK_ROWS = 32_768
 _SHOWN_REJECTIONS = 5
 # How far the clock that an observation was stamped with may run ahead of ours.
 _CLOCK_SKEW = timedelta(days=1)
-# From here on, building the key after a first load into an empty table is faster than keeping it.
-_KEY_AFTER_ROWS = 100_000
 # A batch that has this share of its range's intervals, or more, is compared with what is stored
 # there before anything is staged. A stock's minutes are a fifth of all minutes.
 _DENSE_SHARE = 1 / 8
@@ -224,9 +222,9 @@ class _Writer:
     def _load_directly(self, bars: Bars, batches: Sequence[_Batch]) -> bool:
         """Whether it could be done: plain SQL by someone who takes no lock may come in between."""
         rows = sum(len(batch.rows) for batch in batches)
-        key_can_wait = rows >= _KEY_AFTER_ROWS and self._tx.run("bars.key_can_wait")
+        bare_pays = self._tx.run("bars.bare_pays", rows=rows)
         try:
-            if not (key_can_wait and self._load_without_key(bars, batches)):
+            if not (bare_pays and self._load_bare(bars, batches)):
                 with self._tx.transaction():
                     self._tx.bulk_load("bars.load", _blocks(bars, batches, self._load.load_id))
         except IntegrityError:
@@ -235,15 +233,17 @@ class _Writer:
         touch_series(self._tx, self._load, [batch.series_id for batch in batches])
         return True
 
-    def _load_without_key(self, bars: Bars, batches: Sequence[_Batch]) -> bool:
-        """Whether it could be done: somebody else may be using the table."""
+    def _load_bare(self, bars: Bars, batches: Sequence[_Batch]) -> bool:
+        """Load without what each row would pay for: PostgreSQL's key, SQLite's triggers.
+
+        Gives whether it could be done: somebody else may be using the table.
+        """
         tx = self._tx
         try:
             with tx.transaction():
-                tx.run("bars.lock")
-                tx.run("bars.drop_key")
+                tx.run("bars.make_bare")
                 tx.bulk_load("bars.load", _blocks(bars, batches, self._load.load_id))
-                tx.run("bars.add_key")
+                tx.run("bars.make_whole")
         except DatabaseLockedError:
             return False
         return True
