@@ -12,7 +12,7 @@ SELECT 'index', tablename::text, indexdef
 FROM pg_indexes
 WHERE schemaname = current_schema() AND tablename NOT LIKE '%yoyo%'
 UNION ALL
-SELECT 'trigger', tgrelid::regclass::text || '.' || tgname, pg_get_triggerdef(oid) || ' ' || tgenabled
+SELECT 'trigger', tgrelid::regclass::text || '.' || tgname, pg_get_triggerdef(oid) || ' ' || tgenabled::text
 FROM pg_trigger
 WHERE NOT tgisinternal
 UNION ALL
