@@ -6,7 +6,8 @@ between them is zero::
     header   8s magic "JUTSUBAR", u4 version, u4 CRC-32 of all that follows it, i8 number of series,
              i8 number of rows, i8 first and i8 last microsecond (UTC, inclusive) that it covers
     parts    a record for each series: 16s the state of its bars, i8 the number of its rows
-    columns  i4 series_index, i8 ts (microseconds since 1970, UTC), f8 open, high, low, close, volume
+    columns  i4 series_index, i8 ts (microseconds since 1970, UTC), f8 open, high, low, close and
+             volume
 """
 
 from __future__ import annotations

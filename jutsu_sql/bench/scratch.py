@@ -83,6 +83,7 @@ def open_space(config: Config, scale: Scale) -> Iterator[Space]:
     Raises:
         DatabaseError: no scratch space can be made there.
     """
+    config = replace(config, snapshots=False)  # it is the database that is measured
     with _SPACES[config.dialect](config) as (db, engine):
         db.migrate()
         yield Space(db, BarStore(db), engine, scale)

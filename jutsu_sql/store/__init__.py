@@ -14,11 +14,11 @@ from jutsu_sql.store.delete import DeleteReport, delete_bars
 from jutsu_sql.store.read import (
     SeriesSummary,
     read_as_of,
-    read_bars,
     read_history,
     read_latest,
     summarize_series,
 )
+from jutsu_sql.store.snapshots import Snapshots
 from jutsu_sql.store.undo import UndoReport, undo_load
 from jutsu_sql.store.write import DescribeRejection, LoadReport, write_bars
 
@@ -36,6 +36,7 @@ class BarStore:
     def __init__(self, db: Database) -> None:
         self._db = db
         require_current(db.applied_migrations(), db.config.dialect)
+        self._snapshots = Snapshots(db)
 
     def write(
         self,
@@ -111,11 +112,14 @@ class BarStore:
         none. ``as_of`` (a time, or a date for its end) gives them exactly as they were known then.
         ``as_decimal`` gives exactly the decimals that were written.
 
+        Without ``as_of`` the arrays are read-only: a read of many bars is kept as a file, which the
+        next one maps if nothing has changed the series since; see :meth:`describe_snapshots`.
+
         Raises:
             BarsError: a bound or the timeframe cannot be understood.
         """
         if as_of is None:
-            bars = read_bars(self._db, symbol, timeframe, start, end)
+            bars = self._snapshots.read(symbol, timeframe, start, end)
         else:
             bars = read_as_of(self._db, symbol, timeframe, start, end, as_of)
         return bars.as_decimal() if as_decimal else bars
@@ -126,6 +130,10 @@ class BarStore:
         """The last ``n`` bars of one series, up to ``end`` (inclusive), oldest first."""
         bars = read_latest(self._db, symbol, timeframe, n, end)
         return bars.as_decimal() if as_decimal else bars
+
+    def describe_snapshots(self) -> str:
+        """Whether reads are kept as files, and in which directory; or why not."""
+        return self._snapshots.describe()
 
     def series(self) -> list[SeriesSummary]:
         """Every series with its first and last bar and their number, by symbol and timeframe."""

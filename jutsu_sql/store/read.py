@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jutsu_sql.bars import VALUES, Bars, Series
-from jutsu_sql.database import Database
+from jutsu_sql.database import Connection, Database
 from jutsu_sql.errors import BarsError
 from jutsu_sql.instants import MAX_US, MIN_US, datetime_from_us, us_from_bound
 from jutsu_sql.store.loads import find_series
@@ -40,7 +40,7 @@ def bounds(start: Any, end: Any) -> dict[str, datetime]:
 
 
 def read_bars(
-    db: Database, symbol: str | Sequence[str], timeframe: str, start: Any, end: Any
+    db: Database | Connection, symbol: str | Sequence[str], timeframe: str, start: Any, end: Any
 ) -> Bars:
     """See :meth:`jutsu_sql.BarStore.read`."""
     frame = str(parse_timeframe(timeframe))
