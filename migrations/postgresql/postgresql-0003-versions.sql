@@ -73,6 +73,7 @@ SELECT
         WHEN NOT has_table_privilege(b.oid, 'SELECT') THEN 'you may not read bars'
         WHEN t.guards IS DISTINCT FROM
             'bars.renew A bars.renew_replicated R bars_state.renew A series.renew A'
+            OR t.sources_sha256 <> '89fbe34e5e4cdc3886634f17288c8631ac9422ee270a91e580ae6badad841415'
             THEN 'bars and series have not just the triggers that migrations make'
         WHEN x.version IS NULL THEN 'bars_state is empty'
     END AS obstacle,
@@ -90,7 +91,9 @@ LEFT JOIN bars_state AS x ON true
 CROSS JOIN (
     SELECT
         string_agg(concat(r.relname, '.', g.tgname, ' ', g.tgenabled), ' ' ORDER BY r.relname, g.tgname) AS guards,
-        string_agg(concat_ws(' ', g.oid, g.xmin, p.oid, p.xmin), ' ' ORDER BY r.relname, g.tgname) AS versions
+        string_agg(concat_ws(' ', g.oid, g.xmin, p.oid, p.xmin), ' ' ORDER BY r.relname, g.tgname) AS versions,
+        encode(sha256(convert_to(replace(string_agg(p.prosrc, '' ORDER BY r.relname, g.tgname), chr(13), ''), 'UTF8')), 'hex')
+            AS sources_sha256
     FROM pg_trigger AS g
     JOIN pg_class AS r ON r.oid = g.tgrelid
     JOIN pg_proc AS p ON p.oid = g.tgfoid
