@@ -182,17 +182,6 @@ def test_only_what_has_changed_is_read_again(reader: Reader, monkeypatch: Any) -
     assert same(reader.read(names, "1m"), got)
 
 
-TOOLKIT: dict[str, Callable[[BarStore], Any]] = {
-    "corrects": lambda s: s.write(_moved(10), source="test"),
-    "adds": lambda s: s.write(synthetic_bars(20, 2, first=ROWS), source="test"),
-    "adds many": lambda s: s.write(synthetic_bars(6_000, 2, first=ROWS), source="test"),
-    "deletes": lambda s: s.delete(A, "1m", None, "2020-01-01T03:00Z"),
-    "undoes": lambda s: s.undo(1),
-    "replays": lambda s: s.write(synthetic_bars(2 * ROWS, 2), source="test"),
-    "fails": lambda s: _failing_write(s),
-}
-
-
 def _moved(rows: int) -> Bars:
     bars = synthetic_bars(2 * ROWS, 2)[:rows]
     return Bars(
@@ -210,6 +199,17 @@ def _moved(rows: int) -> Bars:
 def _failing_write(store: BarStore) -> None:
     with pytest.raises(jutsu_sql.JutsuSqlError):
         store.write(_moved(10), source="test", on_conflict="error")
+
+
+TOOLKIT: dict[str, Callable[[BarStore], Any]] = {
+    "corrects": lambda s: s.write(_moved(10), source="test"),
+    "adds": lambda s: s.write(synthetic_bars(20, 2, first=ROWS), source="test"),
+    "adds many": lambda s: s.write(synthetic_bars(6_000, 2, first=ROWS), source="test"),
+    "deletes": lambda s: s.delete(A, "1m", None, "2020-01-01T03:00Z"),
+    "undoes": lambda s: s.undo(1),
+    "replays": lambda s: s.write(synthetic_bars(2 * ROWS, 2), source="test"),
+    "fails": _failing_write,
+}
 
 
 @pytest.mark.parametrize("name", TOOLKIT)
