@@ -9,8 +9,8 @@ The first of these that names a database decides, and nothing falls back silentl
 5. SQLite at ``data/market_data.db``.
 
 Where only a type is named, each setting (``SQLITE_DATABASE``, ``POSTGRES_HOST``, ...) comes from
-the first of environment, ``.env`` and ``config.yaml`` that has it. Pool settings come from the
-arguments, the URL's query, or the engine's section in ``config.yaml``.
+the first of environment, ``.env`` and ``config.yaml`` that has it. Settings of the pool and of
+snapshots come from the arguments, the URL's query, or the engine's section in ``config.yaml``.
 
 Nothing here writes to the environment, and no message, repr or log shows a password. That is why
 errors name a key and a place rather than quote a value, and why libpq's and YAML's own errors,
@@ -63,11 +63,11 @@ _URL_FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One database and the settings of its pool; times are in seconds.
+    """One database, the settings of its pool and of its snapshots; times are in seconds.
 
     ``database`` is SQLite's path or ``:memory:``, or the name of the PostgreSQL database, whose
     ``conninfo`` is libpq's connection string with the password. ``source`` tells people where it
-    came from.
+    came from. Without ``snapshot_dir``, snapshots are in the user's cache directory.
     """
 
     dialect: str
@@ -78,6 +78,9 @@ class Config:
     pool_timeout: float = 30.0
     pool_recycle: float = 3600.0
     echo: bool = False
+    snapshots: bool = True
+    snapshot_dir: str = ""
+    snapshot_max_mb: int = 1024
     source: str = "default"
 
     @property
@@ -110,6 +113,9 @@ def load_config(
     pool_timeout: float | None = None,
     pool_recycle: float | None = None,
     echo: bool | None = None,
+    snapshots: bool | None = None,
+    snapshot_dir: str | Path | None = None,
+    snapshot_max_mb: int | None = None,
 ) -> Config:
     """The configuration that applies; the module says what is looked at, in which order.
 
@@ -127,6 +133,9 @@ def load_config(
         "pool_timeout": pool_timeout,
         "pool_recycle": pool_recycle,
         "echo": echo,
+        "snapshots": snapshots,
+        "snapshot_dir": snapshot_dir,
+        "snapshot_max_mb": snapshot_max_mb,
     }
     pool = {
         key: _Setting(value, f"the argument {key}")
@@ -607,6 +616,9 @@ _POOL: dict[str, Callable[[_Setting], Any]] = {
     "pool_timeout": _seconds,
     "pool_recycle": _seconds,
     "echo": _flag,
+    "snapshots": _flag,
+    "snapshot_dir": lambda setting: str(_filled(setting).value),
+    "snapshot_max_mb": _whole_number(1),
 }
 _LOCATIONS = {"sqlite": _sqlite_location, "postgresql": _postgresql_location}
 _PARTS = {"sqlite": _sqlite_parts, "postgresql": _postgresql_parts}

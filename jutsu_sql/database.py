@@ -34,9 +34,9 @@ def connect(
     Without ``url`` and ``config``: ``DATABASE_URL``, ``DATABASE_TYPE`` and its companions,
     ``.env``, ``config.yaml``, else SQLite at ``data/market_data.db``; see
     :func:`jutsu_sql.load_config`, which also takes the ``settings`` (``pool_size``,
-    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``echo``). ``queries`` are directories
-    of the caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by
-    its owner only.
+    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``echo``, ``snapshots``,
+    ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are directories of the caller's own
+    ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by its owner only.
 
     Raises:
         ConfigError: the configuration is incomplete or contradictory.

@@ -19,6 +19,16 @@ from jutsu_sql import BarStore, Database
 from jutsu_sql.scratch_server import find_binaries, scratch_server
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache directory that is not the user's, where snapshots go."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("cache")
+        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+            patch.setenv(name, str(home))
+        yield home
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A superuser's URL of the server under test: ``JUTSU_TEST_POSTGRES_URL``, else a scratch one.

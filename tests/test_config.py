@@ -424,6 +424,8 @@ def test_a_contradiction_within_one_source(load: Load) -> None:
         ("pool_recycle", "inf"),
         ("pool_recycle", "soon"),
         ("echo", "debug"),
+        ("snapshots", "sometimes"),
+        ("snapshot_max_mb", "0"),
     ],
 )
 def test_bad_pool_settings(load: Load, key: str, value: str, tmp_path: Path) -> None:

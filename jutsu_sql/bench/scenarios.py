@@ -208,7 +208,7 @@ def _insert_200k_ratio(space: Space) -> Iterator[Case]:
         space.engine.empty(space.db)
 
     def reference() -> None:
-        space.db.run("bench.load_reference")
+        space.engine.load_reference(space.db)
 
     reset()
     write()

@@ -65,6 +65,9 @@ class Engine(Protocol):
     def empty(self, db: Database) -> None:
         """No bars, and nothing left of them in files or logs."""
 
+    def load_reference(self, db: Database) -> None:
+        """Load the rows kept by ``keep_rows`` into ``bars``, as fast as the engine can."""
+
     def keep_rows(self, db: Database) -> AbstractContextManager[None]:
         """Put the rows of ``bars`` where the query ``bench.load_reference`` takes them from, and
         into ``bench_rows``, to compare later ones with.
@@ -94,6 +97,7 @@ def open_space(config: Config, scale: Scale) -> Iterator[Space]:
     Raises:
         DatabaseError: no scratch space can be made there.
     """
+    config = replace(config, snapshots=False)  # it is the database that is measured
     with _SPACES[config.dialect](config) as (db, engine):
         db.migrate()
         yield Space(db, BarStore(db), engine, scale)
@@ -138,8 +142,19 @@ class _Sqlite:
             yield look_up
 
     def empty(self, db: Database) -> None:
-        for name in ("bench.empty", "bench.shrink", "bench.checkpoint"):
-            db.run(name)
+        self._run_bare(db, "bench.empty")
+        db.run("bench.shrink")
+        db.run("bench.checkpoint")
+
+    def load_reference(self, db: Database) -> None:
+        # Without the triggers, as a big load of the toolkit.
+        self._run_bare(db, "bench.load_reference")
+
+    def _run_bare(self, db: Database, query_name: str) -> None:
+        with db.transaction() as tx:
+            tx.run("bars.make_bare")
+            tx.run(query_name)
+            tx.run("bars.make_whole")
 
     @contextmanager
     def keep_rows(self, db: Database) -> Iterator[None]:
@@ -212,6 +227,9 @@ class _Postgresql:
     def empty(self, db: Database) -> None:
         db.run("bench.empty")
 
+    def load_reference(self, db: Database) -> None:
+        db.run("bench.load_reference")
+
     @contextmanager
     def keep_rows(self, db: Database) -> Iterator[None]:
         import psycopg
@@ -230,7 +248,7 @@ class _Postgresql:
         with _kept_rows(db):
             self.empty(db)
             try:
-                db.run("bench.load_reference")
+                self.load_reference(db)
             except DatabaseError as error:
                 if error.sqlstate in self._REFUSALS:
                     raise NotMeasuredError(

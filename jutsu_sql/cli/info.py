@@ -43,8 +43,8 @@ def command(as_json: bool, url: str | None, config_path: str | None) -> None:
     try:
         with connect(config=config, create=False) as db:
             facts |= db.describe()
-            BarStore(db)
-        facts |= {"schema": "current"}
+            snapshots = BarStore(db).describe_snapshots()
+        facts |= {"schema": "current", "snapshots": snapshots}
     except MigrationError as error:
         facts |= {"schema": str(error)}
     if as_json:

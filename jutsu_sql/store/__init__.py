@@ -18,11 +18,11 @@ from jutsu_sql.store.panel import Panel, align_bars
 from jutsu_sql.store.read import (
     SeriesSummary,
     read_as_of,
-    read_bars,
     read_history,
     summarize_series,
 )
 from jutsu_sql.store.resample import Resampled, resample_bars
+from jutsu_sql.store.snapshots import Snapshots
 from jutsu_sql.store.stream import BarStream, stream_bars
 from jutsu_sql.store.undo import UndoReport, undo_load
 from jutsu_sql.store.warmup import read_latest, read_with_warmup
@@ -53,6 +53,7 @@ class BarStore:
     def __init__(self, db: Database) -> None:
         self._db = db
         require_current(db.applied_migrations(), db.config.dialect)
+        self._snapshots = Snapshots(db)
 
     def write(
         self,
@@ -150,6 +151,9 @@ class BarStore:
         All bars are of one state of the database, whoever writes meanwhile. ``parallel`` reads
         over so many connections of the pool, each in a thread; not with ``as_of`` or ``warmup``.
 
+        Without ``as_of`` the arrays are read-only: a read of many bars is kept as a file, which the
+        next one maps if nothing has changed the series since; see :meth:`describe_snapshots`.
+
         Raises:
             BarsError: a bound or the timeframe cannot be understood; ``warmup`` without ``start``,
                 or with ``as_of``.
@@ -160,7 +164,7 @@ class BarStore:
                 raise BarsError("warmup= counts the bars that are stored now: leave as_of= out")
             bars = read_with_warmup(self._db, symbol, timeframe, start, end, warmup)
         elif as_of is None:
-            bars = read_bars(self._db, symbol, timeframe, start, end, parallel)
+            bars = self._snapshots.read(symbol, timeframe, start, end, parallel)
         else:
             bars = read_as_of(self._db, symbol, timeframe, start, end, as_of)
         return bars.as_decimal() if as_decimal else bars
@@ -274,6 +278,10 @@ class BarStore:
             ConfigError: ``tz`` is no time zone.
         """
         return resample_bars(self._db, symbol, timeframe, to, start, end, tz=tz, session=session)
+
+    def describe_snapshots(self) -> str:
+        """Whether reads are kept as files, and in which directory; or why not."""
+        return self._snapshots.describe()
 
     def series(self) -> list[SeriesSummary]:
         """Every series with its first and last bar and their number, by symbol and timeframe."""

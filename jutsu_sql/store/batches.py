@@ -19,8 +19,6 @@ from jutsu_sql.timeframe import interval_end, parse_timeframe
 
 # Large enough for SQLite's images and small enough to bound memory; binary COPY cuts it further.
 _BLOCK_ROWS = 32_768
-# From here on, building the key after a first load into an empty table is faster than keeping it.
-_KEY_AFTER_ROWS = 100_000
 # A batch that has this share of its range's intervals, or more, is compared with what is stored
 # there before anything is staged. A stock's minutes are a fifth of all minutes.
 _DENSE_SHARE = 1 / 8
@@ -68,12 +66,12 @@ class BatchWriter:
     """Batches into ``bars``, in a transaction that has their series locked, or whose caller has."""
 
     def __init__(
-        self, tx: Connection, load: Load, on_conflict: str, *, may_drop_key: bool = True
+        self, tx: Connection, load: Load, on_conflict: str, *, may_be_bare: bool = True
     ) -> None:
         self._tx = tx
         self._load = load
         self._on_conflict = on_conflict
-        self._may_drop_key = may_drop_key
+        self._may_be_bare = may_be_bare
         self._has_stage = False
 
     def write(self, bars: Bars, batches: Sequence[Batch]) -> None:
@@ -112,11 +110,9 @@ class BatchWriter:
     def _load_directly(self, bars: Bars, batches: Sequence[Batch]) -> bool:
         """Whether it could be done: plain SQL by someone who takes no lock may come in between."""
         rows = sum(len(batch.rows) for batch in batches)
-        key_can_wait = (
-            self._may_drop_key and rows >= _KEY_AFTER_ROWS and self._tx.run("bars.key_can_wait")
-        )
+        bare_pays = self._may_be_bare and self._tx.run("bars.bare_pays", rows=rows)
         try:
-            if not (key_can_wait and self._load_without_key(bars, batches)):
+            if not (bare_pays and self._load_bare(bars, batches)):
                 with self._tx.transaction():
                     self._tx.bulk_load("bars.load", _blocks(bars, batches, self._load.load_id))
         except IntegrityError:
@@ -125,15 +121,17 @@ class BatchWriter:
         self._load.changed_ids.update(batch.series_id for batch in batches)
         return True
 
-    def _load_without_key(self, bars: Bars, batches: Sequence[Batch]) -> bool:
-        """Whether it could be done: somebody else may be using the table."""
+    def _load_bare(self, bars: Bars, batches: Sequence[Batch]) -> bool:
+        """Load without what each row would pay for: PostgreSQL's key, SQLite's triggers.
+
+        Gives whether it could be done: somebody else may be using the table.
+        """
         tx = self._tx
         try:
             with tx.transaction():
-                tx.run("bars.lock")
-                tx.run("bars.drop_key")
+                tx.run("bars.make_bare")
                 tx.bulk_load("bars.load", _blocks(bars, batches, self._load.load_id))
-                tx.run("bars.add_key")
+                tx.run("bars.make_whole")
         except DatabaseLockedError:
             return False
         return True

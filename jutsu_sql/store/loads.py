@@ -100,6 +100,7 @@ def start_load(
 ) -> Load:
     """A new row of ``loads``; observed now, if not told otherwise."""
     now = datetime.now(UTC)
+    tx.run("bars.claim")
     load_id = tx.run(
         "loads.start",
         kind=kind,

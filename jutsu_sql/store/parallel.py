@@ -138,7 +138,7 @@ class _ParallelWriter(Writer):
         part = Load(load.load_id, load.observed_at, load.started_at)
         part.received = sum(len(batch.rows) for batch in batches)
         with self._db.transaction() as tx:
-            writer = BatchWriter(tx, part, self._on_conflict, may_drop_key=False)
+            writer = BatchWriter(tx, part, self._on_conflict, may_be_bare=False)
             writer.write(bars, batches)
             writer.finish()
             if not tx.run(

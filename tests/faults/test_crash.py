@@ -32,7 +32,7 @@ PHASES = [
     ("fresh", "series.insert"),
     ("fresh", "bars.load, under way"),
     ("first", "bars.load, under way"),
-    ("first", "bars.add_key"),
+    ("first", "bars.make_whole"),
     ("correction", "stage.load, under way"),
     ("correction", "stage.compare"),
     ("correction", "stage.merge_changed"),

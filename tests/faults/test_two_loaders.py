@@ -27,9 +27,8 @@ from ledger_model import (
 )
 
 from faults.steps import fault_at
-from faults.workload import SYMBOLS, connect, processes, rows
+from faults.workload import SYMBOLS, bare_loads, connect, processes, rows
 from jutsu_sql import BarStore, errors
-from jutsu_sql.store import batches
 
 WITHIN_S = 60.0
 ROUNDS = 12
@@ -138,11 +137,8 @@ def test_two_loaders_are_as_good_as_one_after_the_other(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_two_first_loads_and_a_reader(
-    seed: int, postgres: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_first_loads_and_a_reader(seed: int, postgres: str) -> None:
     """All of them want the table at once, two of them without its key."""
-    monkeypatch.setattr(batches, "_KEY_AFTER_ROWS", 1)
     chance, done = random.Random(seed), Done()
     actions = [Write((rows("AB", range(50), 1.0),)), Write((rows("BA", range(25, 75), 2.0),))]
     together = threading.Barrier(3)
@@ -163,9 +159,8 @@ def test_two_first_loads_and_a_reader(
                 assert len(seen) in {0, 100, 150}
 
     pauses = [chance.uniform(0, 0.01) for _ in actions]
-    with running(
-        *(lambda a=a, p=p: load(a, p) for a, p in zip(actions, pauses, strict=True)), read
-    ):
+    loads = (lambda a=a, p=p: load(a, p) for a, p in zip(actions, pauses, strict=True))
+    with bare_loads(), running(*loads, read):
         pass
     check_serial(postgres, done)
     with connect(postgres) as db:

@@ -1,4 +1,4 @@
 -- Find the loads over several connections that are under way, or whose writer is gone.
--- depends: postgresql-0002-ledger
+-- depends: postgresql-0003-versions
 
 CREATE INDEX IF NOT EXISTS loads_unfinished ON loads (load_id) WHERE finished_at IS NULL;

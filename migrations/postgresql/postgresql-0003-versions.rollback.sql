@@ -1,0 +1,8 @@
+DROP VIEW IF EXISTS bars_guard;
+DROP TRIGGER IF EXISTS renew_replicated ON bars;
+DROP TRIGGER IF EXISTS renew ON bars;
+DROP TRIGGER IF EXISTS renew ON series;
+DROP TABLE IF EXISTS bars_state;
+DROP FUNCTION IF EXISTS renew_bars_state();
+DROP FUNCTION IF EXISTS renew_version();
+ALTER TABLE series DROP COLUMN IF EXISTS version;

@@ -1,3 +1,0 @@
--- 0: the table is its key.
--- kind: value
-SELECT 0
