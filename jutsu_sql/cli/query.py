@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +22,8 @@ if TYPE_CHECKING:
 
 
 def _parse(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, Any]:
+    from jutsu_sql.queries import parse_value
+
     params: dict[str, Any] = {}
     for each in given:
         key, separator, text = each.partition("=")
@@ -33,25 +31,8 @@ def _parse(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -
             raise click.BadParameter(f"{each!r} is not of the form key=value")
         if key in params:
             raise click.BadParameter(f"{key} is given twice")
-        params[key] = _typed(text)
+        params[key] = parse_value(text)
     return params
-
-
-def _typed(text: str) -> Any:
-    # JSON has no leading zeros and no NaN: the symbols 0005 and NaN stay what they are.
-    with suppress(ValueError, RecursionError):
-        value = json.loads(text, parse_constant=_refuse)
-        return text if isinstance(value, dict) else value
-    with suppress(ValueError):
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            return date.fromisoformat(text)
-        if re.match(r"\d{4}-\d{2}-\d{2}[T ]", text):
-            return datetime.fromisoformat(text)
-    return text
-
-
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(text)
 
 
 @click.command()
