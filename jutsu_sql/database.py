@@ -12,6 +12,7 @@ from typing import Any, Self
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.copy_into import CopyReport, OnConflict, copy_into
 from jutsu_sql.dialects.base import Block, Dialect, Statement
+from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import NotMigratedError
 from jutsu_sql.migrations import Migrator, require_current
 from jutsu_sql.queries import Queries, Query
@@ -168,6 +169,12 @@ class Database:
         """The migrations of this database, one by one."""
         with self._dialect.migration_backend() as backend:
             yield Migrator(backend, self.queries)
+
+    @contextmanager
+    def checker(self) -> Iterator[Checker]:
+        """What the engine can tell of queries, for :mod:`jutsu_sql.check`."""
+        with self._dialect.checker() as checker:
+            yield checker
 
     def describe(self) -> dict[str, Any]:
         """The engine, its versions and the pool, for people."""

@@ -237,6 +237,34 @@ def parse_each(
                 yield "", fault
 
 
+def read_script(path: Path, dialect: str) -> Query:
+    """A file of plain SQL for one engine, such as a migration, as a script without a name."""
+    source = _Source(path.stem, dialect, path, 1, path.read_text("utf-8-sig"), kind=Kind.SCRIPT)
+    return _parse(source, dialect, (dialect,))
+
+
+_ARGUMENT = re.compile(
+    r"""\s*(\w+)\s*=\s*("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^,\["][^,]*)\s*(?:,|\Z)""", re.DOTALL
+)
+
+
+def parse_arguments(text: str) -> dict[str, Any]:
+    """``name=value, name=value`` of a header line, each value as :func:`parse_value` reads it.
+
+    Raises:
+        ValueError: it is not of that form, or a name stands twice.
+    """
+    arguments: dict[str, Any] = {}
+    position = 0
+    while position < len(text):
+        found = _ARGUMENT.match(text, position)
+        if found is None or found[1] in arguments:
+            raise ValueError(f"not of the form name=value, name=value: {text[position:].strip()}")
+        arguments[found[1]] = parse_value(found[2].strip())
+        position = found.end()
+    return arguments
+
+
 def parse_value(text: str) -> Any:
     """A parameter's value, as people write it on a command line or behind ``-- example:``.
 

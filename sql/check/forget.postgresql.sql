@@ -1,0 +1,4 @@
+-- Forget what was prepared; a rollback does not.
+-- kind: exec
+-- allow: half because nothing stays prepared on SQLite
+DEALLOCATE ALL

@@ -1,0 +1,5 @@
+-- Give a statement a name for check.explain.
+-- kind: exec
+-- fill: statement="SELECT 1"
+-- allow: half because nothing has to be prepared on SQLite
+PREPARE checked AS {statement}
