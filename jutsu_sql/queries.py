@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn
 
@@ -470,9 +471,10 @@ class Token(NamedTuple):
     end: int
 
 
-def tokens_of(text: str, dialect: str) -> list[Token]:
+@lru_cache(maxsize=1024)  # a check looks at each text many times
+def tokens_of(text: str, dialect: str) -> tuple[Token, ...]:
     """The tokens of a statement that could be parsed, without spaces and comments."""
-    return _scan(_Source("", dialect, Path(), 1, text), 0, dialect)
+    return tuple(_scan(_Source("", dialect, Path(), 1, text), 0, dialect))
 
 
 def _scan(source: _Source, position: int, dialect: str) -> list[Token]:

@@ -36,7 +36,8 @@ def check(
     ]
     for entry in pack.entries.values():
         if names is None or entry.name in names:
-            findings += excuse(entry, _check_entry(pack, entry, checkers))
+            found = _check_entry(pack, entry, checkers)
+            findings += excuse(entry, found, find_idle=len(pack.dialects) > 1)
     return sorted(set(findings))
 
 

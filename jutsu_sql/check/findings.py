@@ -62,8 +62,11 @@ class Finding:
         return f"{self.path}:{self.line}:{self.column}: {kind}{self.message} [{self.rule}]"
 
 
-def excuse(entry: Entry, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings that no ``-- allow: RULE because REASON`` excuses, and the idle allowances."""
+def excuse(entry: Entry, findings: Iterable[Finding], *, find_idle: bool) -> Iterator[Finding]:
+    """The findings that no ``-- allow: RULE because REASON`` excuses.
+
+    With ``find_idle`` an allowance that excuses nothing is a finding too.
+    """
     allowed: dict[str, list[Finding]] = {}
     for query in entry.texts():
         for note in query.notes_on("allow"):
@@ -84,5 +87,5 @@ def excuse(entry: Entry, findings: Iterable[Finding]) -> Iterator[Finding]:
             used.add(finding.rule)
         else:
             yield finding
-    for rule in allowed.keys() - used:
+    for rule in allowed.keys() - used if find_idle else ():
         yield from allowed[rule]

@@ -49,13 +49,13 @@ def _check_call(
             said = str(query.explain_params(params)).removeprefix(f"{query.name}: ")
             yield Finding.at("params", owner, f"the example does not fit: {said}", place)
             return
-        for time_zone in TIME_ZONES:
-            try:
-                given = checkers[dialect].run(filled(query), before[dialect], params, time_zone)
-            except JutsuSqlError as error:
-                yield Finding.at("rows", query, f"the example fails on {dialect}: {error}")
-                return
-            result = _Result.of(f"{dialect} in {time_zone}", given)
+        try:
+            given = checkers[dialect].run(filled(query), before[dialect], params, TIME_ZONES)
+        except JutsuSqlError as error:
+            yield Finding.at("rows", query, f"the example fails on {dialect}: {error}")
+            return
+        for where, rows in given.items():
+            result = _Result.of(where, rows)
             seen = seen or result
             if difference := seen.difference(result):
                 yield Finding.at("rows", owner, difference, place)

@@ -106,6 +106,10 @@ class Checker(Protocol):
         """How the engine would run a query that :meth:`describe` takes; None if it has no plan."""
 
     def run(
-        self, query: Query, before: Sequence[Query], params: Mapping[str, Any], time_zone: str
-    ) -> Any:
-        """What a reading query gives, in a session with that time zone if the engine has one."""
+        self,
+        query: Query,
+        before: Sequence[Query],
+        params: Mapping[str, Any],
+        time_zones: Sequence[str],
+    ) -> Mapping[str, Any]:
+        """What a reading query gives in a session of each time zone, by what to call that."""

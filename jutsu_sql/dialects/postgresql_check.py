@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -50,7 +51,7 @@ _PREPARED = re.compile(
     r"(?i)SELECT|VALUES|TABLE|WITH|INSERT|UPDATE|DELETE|MERGE|EXPLAIN|DECLARE|CALL|\("
 )
 _PARSED = re.compile(
-    r"(?i)BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|DEALLOCATE|DISCARD"
+    r"(?i)BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE|DEALLOCATE|DISCARD"
 )
 _NOT_IN_A_TRANSACTION = "25001"
 # What can make a column NULL that is NOT NULL in its table.
@@ -68,10 +69,21 @@ class PostgresqlChecker:
         self._dialect = dialect
         self._raw = raw
         self._queries = queries
-        self._types = {row.type_oid: row for row in self._own("check.types")}
-        stored = self._own("check.stored_columns")
-        self._not_null = {(row.table_oid, row.position): row.is_not_null for row in stored}
-        self._indexed = {row.name for row in stored if row.is_indexed}
+
+    # Looked at when all tables are there.
+
+    @cached_property
+    def _types(self) -> dict[int, Any]:
+        return {row.type_oid: row for row in self._own("check.types")}
+
+    @cached_property
+    def _stored(self) -> dict[tuple[int, int], Any]:
+        rows = self._own("check.stored_columns")
+        return {(row.table_oid, row.position): row for row in rows}
+
+    @cached_property
+    def _indexed(self) -> set[str]:
+        return {row.name for row in self._stored.values() if row.is_indexed}
 
     def _own(self, name: str, **params: Any) -> Any:
         return self._dialect.compile(self._queries[name])(self._raw, params)
@@ -95,38 +107,40 @@ class PostgresqlChecker:
         first = tokens_of(text, "postgresql")[0].text
         if not _PREPARED.fullmatch(first) or first.upper() in {"EXPLAIN", "DECLARE", "CALL"}:
             return None
+        values = f"({', '.join(['NULL'] * len(names))})" if names else ""
         with self._taken_back(before):
             self._own("check.discourage")
             self._raw.execute(self._filled("check.prepare", statement=text))
-            values = f"({', '.join(['NULL'] * len(names))})" if names else ""
-            explained = self._raw.execute(
-                self._filled("check.explain", values=values, statement=text)
-            )
-            ((tree,),) = explained.fetchall()
+            ((tree,),) = self._raw.execute(self._filled("check.explain", values=values)).fetchall()
+        self._own("check.forget")
         return _plan(tree[0]["Plan"], self._indexed)
 
     def run(
-        self, query: Query, before: Sequence[Query], params: Mapping[str, Any], time_zone: str
-    ) -> Any:
+        self,
+        query: Query,
+        before: Sequence[Query],
+        params: Mapping[str, Any],
+        time_zones: Sequence[str],
+    ) -> Mapping[str, Any]:
+        statement, given = self._dialect.compile(query), {}
         with self._taken_back(before):
-            self._own("check.time_zone", time_zone=time_zone)
-            return self._dialect.compile(query)(self._raw, params)
+            for time_zone in time_zones:
+                self._own("check.time_zone", time_zone=time_zone)
+                given[f"postgresql in {time_zone}"] = statement(self._raw, params)
+        return given
 
     @contextmanager
     def _taken_back(self, before: Sequence[Query]) -> Iterator[None]:
-        try:
-            with self._raw.transaction(force_rollback=True):
-                for script in before:
-                    for number in range(len(script.statements)):
-                        self._run(script, number)
-                yield
-        finally:
-            self._own("check.forget")
+        with self._raw.transaction(force_rollback=True):
+            for script in before:
+                for number in range(len(script.statements)):
+                    self._run(script, number)
+            yield
 
     def _describe(self, query: Query) -> Description:
         text, names = query.render("numbered")
         first = tokens_of(text, "postgresql")[0].text
-        if _PREPARED.fullmatch(first) or _PARSED.fullmatch(first):
+        if _PREPARED.fullmatch(first):
             return self._prepare(query, text, names)
         return Description({}, (), self._run(query, 0))
 
@@ -143,9 +157,8 @@ class PostgresqlChecker:
         return Description(dict(zip(names, types, strict=True)), columns)
 
     def _column(self, result: PGresult, at: int, *, can_be_nulled: bool) -> ResultColumn:
-        origin = result.ftable(at), result.ftablecol(at)
-        is_not_null = self._not_null.get(origin)
-        is_nullable = None if is_not_null is None or can_be_nulled else not is_not_null
+        stored = self._stored.get((result.ftable(at), result.ftablecol(at)))
+        is_nullable = None if stored is None or can_be_nulled else not stored.is_not_null
         name = (result.fname(at) or b"").decode()
         return ResultColumn(name, self._type(result.ftype(at)), is_nullable)
 
@@ -171,7 +184,7 @@ class PostgresqlChecker:
             return self._copy(query, number, tokens)
         if _PARSED.fullmatch(first):
             self._succeeded(query, number, self._raw.pgconn.prepare(b"", text.encode()))
-            return ""
+            return f"{first} outlives a transaction, so it was only parsed"
         result = self._raw.pgconn.exec_params(text.encode(), None)
         if (
             result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)

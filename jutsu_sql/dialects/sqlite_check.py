@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jutsu_sql.dialects.base import fill
@@ -52,12 +53,14 @@ class SqliteChecker:
     def __init__(self, dialect: SqliteDialect, raw: _Connection, queries: Queries) -> None:
         self._dialect = dialect
         self._raw = raw
-        self._image = raw.serialize()
         self._queries = queries
+
+    @cached_property
+    def _image(self) -> bytes:
+        return self._raw.serialize()
 
     def apply(self, script: Query) -> None:
         self._dialect.compile(script)(self._raw, {})
-        self._image = self._raw.serialize()
 
     def describe(self, query: Query, before: Sequence[Query]) -> Description:
         with self._copy(query, before) as copy:
@@ -83,14 +86,18 @@ class SqliteChecker:
         return Plan(tuple(_accesses(details, tokens)), (), "\n".join(details))
 
     def run(
-        self, query: Query, before: Sequence[Query], params: Mapping[str, Any], time_zone: str
-    ) -> Any:
-        del time_zone  # the engine has none
+        self,
+        query: Query,
+        before: Sequence[Query],
+        params: Mapping[str, Any],
+        time_zones: Sequence[str],
+    ) -> Mapping[str, Any]:
+        del time_zones  # the engine has none
         with self._dialect.transaction(self._raw):
             try:
                 for script in before:
                     self._run_script(self._raw, script)
-                return self._dialect.compile(query)(self._raw, params)
+                return {"sqlite": self._dialect.compile(query)(self._raw, params)}
             finally:
                 self._raw.rollback()
 
