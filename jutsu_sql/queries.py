@@ -20,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn
 
+from jutsu_sql.config import DIALECTS
 from jutsu_sql.errors import (
     QueryError,
     QueryNotFoundError,
@@ -28,7 +29,6 @@ from jutsu_sql.errors import (
 )
 
 __all__ = [
-    "DIALECTS",
     "Kind",
     "Note",
     "Queries",
@@ -38,8 +38,6 @@ __all__ = [
     "parse_value",
     "tokens_of",
 ]
-
-DIALECTS = ("postgresql", "sqlite")
 
 
 class Kind(StrEnum):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from jutsu_sql.check.pack import Entry
-from jutsu_sql.queries import Query
+if TYPE_CHECKING:
+    from jutsu_sql.queries import Query
 
 RULES = {
     "syntax": "a file cannot be understood",
@@ -29,6 +30,7 @@ RULES = {
     "cast": "a comparison converts an indexed column",
     "date": "a date in a literal",
     "function": "a function that means something else on each engine",
+    "types": "a file has changed since the types were written",
     "allow": "an allowance that allows nothing",
 }
 # What is told, but fails no check.
@@ -62,13 +64,15 @@ class Finding:
         return f"{self.path}:{self.line}:{self.column}: {kind}{self.message} [{self.rule}]"
 
 
-def excuse(entry: Entry, findings: Iterable[Finding], *, find_idle: bool) -> Iterator[Finding]:
+def excuse(
+    texts: Sequence[Query], findings: Iterable[Finding], *, find_idle: bool
+) -> Iterator[Finding]:
     """The findings that no ``-- allow: RULE because REASON`` excuses.
 
     With ``find_idle`` an allowance that excuses nothing is a finding too.
     """
     allowed: dict[str, list[Finding]] = {}
-    for query in entry.texts():
+    for query in texts:
         for note in query.notes_on("allow"):
             rule, _, reason = note.value.partition(" because ")
             place = (note.line, 1)

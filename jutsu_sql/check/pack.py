@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -62,6 +63,24 @@ class Pack:
         """Whether a topic is there for one engine only, so that no half of it is missing."""
         topic = [each for each in self.entries.values() if each.topic == entry.topic]
         return len({dialect for each in topic for dialect in each.halves}) == 1
+
+    def touched_by(self, paths: Collection[Path]) -> set[str] | None:
+        """The queries in some files, and those that come after them; None if it may be any."""
+        changed = {path.resolve() for path in paths}
+        names = set()
+        for entry in self.entries.values():
+            files = {query.path.resolve() for query in entry.texts()}
+            if files & changed:
+                names.add(entry.name)
+                changed -= files
+        if changed or self.faults:
+            return None  # the schema, or a half that is gone
+        touched = set(names)
+        for entry in self.entries.values():
+            notes = [note for query in entry.texts() for note in query.notes_on("after")]
+            if any(re.search(rf"\b{re.escape(name)}\b", n.value) for n in notes for name in names):
+                touched.add(entry.name)
+        return touched
 
     def before(self, query: Query, dialect: str) -> list[Query]:
         """What must run before a query is compiled, by its lines ``-- after: NAME, NAME``.

@@ -6,15 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NoReturn
 
 import click
 
+from jutsu_sql.check.findings import Finding
 from jutsu_sql.cli.common import database_options, json_option, print_json
-from jutsu_sql.queries import DIALECTS
-
-if TYPE_CHECKING:
-    from jutsu_sql.check import Finding
+from jutsu_sql.config import DIALECTS
 
 
 @click.command("check")
@@ -28,12 +26,24 @@ if TYPE_CHECKING:
     help="Your own tables: DIR/postgresql/*.sql and DIR/sqlite/*.sql; may be repeated.",
 )
 @click.option("--only", type=click.Choice(DIALECTS), help="Check on one engine.")
+@click.option(
+    "--write-types",
+    "types",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the queries' types to FILE.py, and beside DIR a lock that tells when they change.",
+)
+@click.option("--changed", is_flag=True, help="Check only what has changed since the lock.")
+@click.option("--offline", is_flag=True, help="Only tell what has changed since the lock.")
 @json_option
 @database_options
 def command(
     directories: Sequence[Path],
     schemas: Sequence[Path],
     only: str | None,
+    types: Path | None,
+    changed: bool,
+    offline: bool,
     as_json: bool,
     url: str | None,
     config_path: str | None,
@@ -49,26 +59,46 @@ def command(
     Example:
       jutsu-sql check
       jutsu-sql check queries --schema tables
+      jutsu-sql check queries --schema tables --write-types app/queries.py
+      jutsu-sql check queries --schema tables --offline
     """
-    from jutsu_sql.check import Pack, check, open_scratch
+    from jutsu_sql.check.lock import stale_files, write_lock
+    from jutsu_sql.resources import MIGRATIONS_DIR, SQL_DIR
+
+    if types and (only or changed or offline):
+        raise click.UsageError("--write-types takes a whole check on both engines")
+    pack_directories = directories or (SQL_DIR,)
+    sealed = (pack_directories, schemas if directories else (MIGRATIONS_DIR, *schemas))
+    stale = stale_files(*sealed) if changed or offline else {}
+    if offline:
+        _end([Finding(str(path), 1, 1, "types", said, "") for path, said in stale.items()], as_json)
+    if changed and not stale:
+        _end([], as_json)
+
+    from jutsu_sql.check.pack import Pack
+    from jutsu_sql.check.run import check
+    from jutsu_sql.check.scratch import open_scratch
+    from jutsu_sql.check.types import write_types
     from jutsu_sql.config import load_config
-    from jutsu_sql.resources import SQL_DIR
 
     dialects = (only,) if only else DIALECTS
-    pack = Pack(directories or [SQL_DIR], dialects)
+    pack = Pack(pack_directories, dialects)
+    names = pack.touched_by(stale) if changed else None
     config = load_config(url, config_path=config_path)
     with open_scratch(dialects, config if config.conninfo else None, schemas) as checkers:
-        findings = check(pack, checkers)
-    _report(findings, len(pack.entries), as_json=as_json)
-    if any(not finding.is_note for finding in findings):
-        sys.exit(1)
+        findings = check(pack, checkers, names)
+        if types and all(finding.is_note for finding in findings):
+            write_types(pack, checkers, types)
+            write_lock(*sealed, types)
+    _end(findings, as_json)
 
 
-def _report(findings: Sequence[Finding], queries: int, *, as_json: bool) -> None:
+def _end(findings: Sequence[Finding], as_json: bool) -> NoReturn:
     if as_json:
         print_json([{**asdict(finding), "is_note": finding.is_note} for finding in findings])
-        return
-    for finding in findings:
+    for finding in findings if not as_json else ():
         click.echo(str(finding))
     wrong = sum(not finding.is_note for finding in findings)
-    click.echo(f"{queries} queries, {wrong} findings, {len(findings) - wrong} notes", err=True)
+    notes = len(findings) - wrong
+    click.echo(f"{wrong or 'no'} findings{f', {notes} notes' if notes else ''}", err=True)
+    sys.exit(1 if wrong else 0)

@@ -2,7 +2,7 @@
 -- kind: columns
 -- timestamps: ts, end
 -- plan: index bars
--- example: series_id=2, end=2024-01-04, n=2
+-- example: series_id=1, end=2024-01-05, n=2
 SELECT
     array_agg(ts) AS ts,
     array_agg(open) AS open,

@@ -1,0 +1,107 @@
+"""A check from its first file to its last finding."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+
+from jutsu_sql.check.compare import check_halves, check_kind, check_one_file, check_times
+from jutsu_sql.check.findings import Finding, excuse
+from jutsu_sql.check.lint import lint
+from jutsu_sql.check.pack import Entry, HeaderError, Pack, filled, unfilled
+from jutsu_sql.check.plans import check_plan
+from jutsu_sql.check.rows import check_rows
+from jutsu_sql.dialects.checker import Checker, Description, RefusedError
+from jutsu_sql.errors import QuerySyntaxError
+from jutsu_sql.queries import Kind, Query
+
+
+def check(
+    pack: Pack, checkers: Mapping[str, Checker], names: Collection[str] | None = None
+) -> list[Finding]:
+    """What is wrong with the queries of a pack, or with those of some ``names``, by place.
+
+    ``checkers`` has one for each dialect of the pack, see :func:`open_scratch`.
+    """
+    findings = [
+        Finding(
+            fault.path, fault.line, fault.column, "syntax", _bare(fault), fault.query_name or ""
+        )
+        for fault in pack.faults
+    ]
+    for entry in pack.entries.values():
+        if names is None or entry.name in names:
+            found = _check_entry(pack, entry, checkers)
+            findings += excuse(entry.texts(), found, find_idle=len(pack.dialects) > 1)
+    return sorted(set(findings))
+
+
+def _bare(fault: QuerySyntaxError) -> str:
+    place = f"{fault.path}:{fault.line}:{fault.column}: "
+    return str(fault).removeprefix(place)
+
+
+def _check_entry(pack: Pack, entry: Entry, checkers: Mapping[str, Checker]) -> Iterator[Finding]:
+    for dialect, query in entry.halves.items():
+        yield from lint(query, dialect)
+    yield from _check_presence(pack, entry)
+    try:
+        before = {d: pack.before(query, d) for d, query in entry.halves.items()}
+        described = yield from _describe(entry, before, checkers)
+        yield from check_halves(entry, described, pack.dialects)
+        for dialect, description in described.items():
+            query = entry.halves[dialect]
+            yield from check_kind(query, description)
+            yield from check_times(query, description)
+            if query.kind is not Kind.SCRIPT:
+                plan = checkers[dialect].plan(filled(query), before[dialect])
+                yield from check_plan(query, plan, dialect)
+        if len(described) == len(entry.halves):
+            yield from _check_pair(entry, described, checkers)
+            yield from check_rows(entry, before, checkers)
+    except HeaderError as error:
+        yield Finding.at("header", error.query, str(error), (error.line, 1))
+
+
+def _check_presence(pack: Pack, entry: Entry) -> Iterator[Finding]:
+    missing = [dialect for dialect in pack.dialects if dialect not in entry.halves]
+    if missing and not pack.is_one_sided(entry):
+        for query in entry.texts():
+            said = f"there is no {query.path.stem.split('.')[0]}.{missing[0]}.sql beside it"
+            yield Finding.at("half", query, said, (query.line, 1))
+
+
+def _describe(
+    entry: Entry, before: Mapping[str, Sequence[Query]], checkers: Mapping[str, Checker]
+) -> Generator[Finding, None, dict[str, Description]]:
+    described: dict[str, Description] = {}
+    for dialect, query in entry.halves.items():
+        try:
+            described[dialect] = checkers[dialect].describe(filled(query), before[dialect])
+        except RefusedError as error:
+            refused = query if error.query.name == query.name else error.query
+            offset = error.offset
+            if refused is query:
+                offset = unfilled(query, error.statement, offset)
+            place = refused.place(error.statement, offset)
+            yield Finding.at("compile", refused, f"{dialect}: {error}", place)
+        else:
+            if unproven := described[dialect].unproven:
+                yield Finding.at("unproven", query, f"{dialect}: {unproven}")
+    return described
+
+
+def _check_pair(
+    entry: Entry, described: Mapping[str, Description], checkers: Mapping[str, Checker]
+) -> Iterator[Finding]:
+    """Try each half of a pair on the other engine."""
+    if entry.is_shared or len(described) == 1:
+        return
+    for dialect, query in entry.halves.items():
+        for other, checker in checkers.items():
+            if other == dialect or query.kind != entry.halves[other].kind:
+                continue
+            try:
+                tried = checker.describe(filled(query), ())
+            except RefusedError:
+                continue
+            yield from check_one_file(query, tried, described[other])
