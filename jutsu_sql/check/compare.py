@@ -8,7 +8,7 @@ from itertools import combinations
 from jutsu_sql.check.findings import Finding
 from jutsu_sql.check.pack import Entry
 from jutsu_sql.dialects.checker import Description, Type
-from jutsu_sql.queries import Kind, Query, tokens_of
+from jutsu_sql.queries import Kind, Query
 
 # SQLite has fewer types; what stands for what there is all the same to a caller.
 _ALIKE = [{"bool", "int"}, {"decimal", "float"}, {"uuid", "text"}, {"date", "text"}]
@@ -71,10 +71,6 @@ def check_halves(
         if differing := set(query.params) ^ set(other.params):
             listed = ", ".join(sorted(differing))
             yield Finding.at("params", other, f"only one of {ours} and {theirs} takes {listed}")
-        if not entry.is_shared and _tokens(query, ours) == _tokens(other, theirs):
-            yield Finding.at(
-                "pair", other, f"the same as {query.path.name}: one file serves both engines"
-            )
         if query.kind is other.kind and ours in described and theirs in described:
             yield from _compare(query, other, described[ours], described[theirs], ours, theirs)
 
@@ -110,14 +106,13 @@ def _compare(
             )
 
 
-def check_one_file(query: Query, tried: Description, theirs: Description) -> Iterator[Finding]:
-    """A half that is ``tried`` on the other engine and does what ``theirs`` does there."""
+def is_one_file(tried: Description, theirs: Description) -> bool:
+    """Whether a half that is ``tried`` on the other engine does what ``theirs`` does there."""
     columns, others = tried.columns, theirs.columns
     if columns is None or others is None or len(columns) != len(others):
-        return
+        return False
     same = all(one.type[:2] == two.type[:2] for one, two in zip(columns, others, strict=True))
-    if same and set(tried.params) == set(theirs.params):
-        yield Finding.at("pair", query, "this text serves both engines: one file would do")
+    return same and set(tried.params) == set(theirs.params)
 
 
 def _are_alike(query: Query, one: Type, two: Type) -> bool:
@@ -127,11 +122,6 @@ def _are_alike(query: Query, one: Type, two: Type) -> bool:
     if one.is_array != two.is_array and query.kind is not Kind.COLUMNS:
         return False
     return one.word == two.word or {one.word, two.word} in _ALIKE
-
-
-def _tokens(query: Query, dialect: str) -> list[str]:
-    text = ";".join(query.statements)
-    return [t.text.upper() if t.kind == "word" else t.text for t in tokens_of(text, dialect)]
 
 
 def _listed(names: list[str]) -> str:

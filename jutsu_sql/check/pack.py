@@ -88,7 +88,8 @@ class Pack:
         Raises:
             HeaderError: there is no such query, it takes parameters, or they wait for each other.
         """
-        return [filled(each) for each in self._before(query, dialect, (query.name,))]
+        ordered = {each.name: each for each in self._before(query, dialect, (query.name,))}
+        return [filled(each) for each in ordered.values()]
 
     def _before(self, query: Query, dialect: str, above: tuple[str, ...]) -> Iterator[Query]:
         for note in query.notes_on("after"):

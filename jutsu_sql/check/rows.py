@@ -82,8 +82,6 @@ class _Result(NamedTuple):
 
     def difference(self, other: _Result) -> str:
         """Where two results of the same columns differ first, or nothing."""
-        if len(self.names) != len(other.names) and self.rows and other.rows:
-            return ""  # said of the columns already
         if len(self.rows) != len(other.rows):
             return f"{len(self.rows)} rows from {self.where}, {len(other.rows)} from {other.where}"
         for number, (row, twin) in enumerate(zip(self.rows, other.rows, strict=True), 1):

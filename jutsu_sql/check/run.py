@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 
-from jutsu_sql.check.compare import check_halves, check_kind, check_one_file, check_times
+from jutsu_sql.check.compare import check_halves, check_kind, check_times, is_one_file
 from jutsu_sql.check.findings import Finding, excuse
 from jutsu_sql.check.lint import lint
 from jutsu_sql.check.pack import Entry, HeaderError, Pack, filled, unfilled
@@ -47,17 +47,13 @@ def _check_entry(pack: Pack, entry: Entry, checkers: Mapping[str, Checker]) -> I
     try:
         before = {d: pack.before(query, d) for d, query in entry.halves.items()}
         described = yield from _describe(entry, before, checkers)
-        yield from check_halves(entry, described, pack.dialects)
-        for dialect, description in described.items():
-            query = entry.halves[dialect]
-            yield from check_kind(query, description)
-            yield from check_times(query, description)
-            if query.kind is not Kind.SCRIPT:
-                plan = checkers[dialect].plan(filled(query), before[dialect])
-                yield from check_plan(query, plan, dialect)
+        compared = list(_compare(pack, entry, described))
+        yield from compared
+        yield from _check_plans(entry, before, described, checkers)
         if len(described) == len(entry.halves):
             yield from _check_pair(entry, described, checkers)
-            yield from check_rows(entry, before, checkers)
+            if not compared:  # or rows would only say it again
+                yield from check_rows(entry, before, checkers)
     except HeaderError as error:
         yield Finding.at("header", error.query, str(error), (error.line, 1))
 
@@ -90,6 +86,26 @@ def _describe(
     return described
 
 
+def _compare(pack: Pack, entry: Entry, described: Mapping[str, Description]) -> Iterator[Finding]:
+    yield from check_halves(entry, described, pack.dialects)
+    for dialect, description in described.items():
+        yield from check_kind(entry.halves[dialect], description)
+        yield from check_times(entry.halves[dialect], description)
+
+
+def _check_plans(
+    entry: Entry,
+    before: Mapping[str, Sequence[Query]],
+    described: Mapping[str, Description],
+    checkers: Mapping[str, Checker],
+) -> Iterator[Finding]:
+    for dialect in described:
+        query = entry.halves[dialect]
+        if query.kind is not Kind.SCRIPT:
+            plan = checkers[dialect].plan(filled(query), before[dialect])
+            yield from check_plan(query, plan, dialect)
+
+
 def _check_pair(
     entry: Entry, described: Mapping[str, Description], checkers: Mapping[str, Checker]
 ) -> Iterator[Finding]:
@@ -104,4 +120,7 @@ def _check_pair(
                 tried = checker.describe(filled(query), ())
             except RefusedError:
                 continue
-            yield from check_one_file(query, tried, described[other])
+            if is_one_file(tried, described[other]):
+                said = "this text serves both engines: one file would do"
+                yield Finding.at("pair", query, said)
+                return

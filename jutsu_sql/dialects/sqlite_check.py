@@ -146,15 +146,15 @@ class SqliteChecker:
 
     def _offset_near(self, copy: sqlite3.Connection, name: str, text: str) -> int:
         """The occurrence up to which the text alone fails in the same way."""
-        places = [token for token in tokens_of(text, "sqlite") if token.text == name]
-        for token in places:
-            explain = fill(self._queries["check.explain"], statement=text[: token.end])
+        for place in re.finditer(re.escape(name), text):
+            begun = text[: place.end()]
+            explain = fill(self._queries["check.explain"], statement=begun)
             try:
-                copy.execute(explain, [None] * text.count("?", 0, token.end))
+                copy.execute(explain, [None] * begun.count("?"))
             except sqlite3.Error as error:
                 if _NEAR.search(str(error)):
-                    return token.start
-        return places[0].start if places else 0
+                    return place.start()
+        return 0
 
     def _columns(
         self, copy: sqlite3.Connection, query: Query, text: str

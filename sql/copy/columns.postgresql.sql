@@ -2,7 +2,6 @@
 -- kind: many
 -- allow: columns because each engine has its own types
 -- allow: params because SQLite takes a schema and a table apart
--- allow: example because what they tell differs
 SELECT
     CAST(a.attname AS text) AS name,
     CAST(COALESCE(NULLIF(t.typbasetype, 0), t.oid) AS bigint) AS type_oid,
