@@ -100,7 +100,7 @@ def test_nothing_is_found_in_a_sound_query(found: Check) -> None:
         ("= CAST(:symbol AS text)", "> lowest(:symbol)", "5:56", "no such function: lowest"),
         ("symbol = CAST", "symbol <>:symbol AND nil = CAST", "5:68", "no such column: nil"),
         (" ORDER BY trade_id", " ORDER BY", "5:86", "sqlite: incomplete input"),
-        ("at FROM", "at, trades.* FROM", "5:37", "SELECT * gives the columns"),
+        ("at FROM", "at, trades.* FROM", "5:37", "a star gives the columns"),
         (" ORDER BY trade_id", "", "5:1", "say ORDER BY [order]"),
         ("-- timestamps: at\n", "", "4:1", "column at is a time: say `-- timestamps: at`"),
         ("-- timestamps: at", "-- timestamps: symbol", "5:1", "symbol is text, and no time"),

@@ -23,7 +23,7 @@ RULES = {
     "rows": "the engines, or two time zones, give different rows",
     "example": "a reading query has no example to compare rows with",
     "unproven": "an engine could not compile the statement without running it",
-    "star": "SELECT * in a shared query",
+    "star": "a star for columns in a shared query",
     "order": "many rows in no order",
     "reserved": "a reserved word as a name",
     "optional": "an optional filter without a type",

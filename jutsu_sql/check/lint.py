@@ -70,7 +70,7 @@ def _star(tokens: Sequence[Token]) -> _Found:
             and before in {"SELECT", "DISTINCT", "ALL", ",", "."}
             and not in_exists
         ):
-            yield token, "SELECT * gives the columns of whatever the tables are: name them"
+            yield token, "a star gives the columns of whatever the tables are: name them"
 
 
 def _reserved(tokens: Sequence[Token]) -> _Found:
