@@ -238,7 +238,8 @@ def parse_each(
 
 def read_script(path: Path, dialect: str) -> Query:
     """A file of plain SQL for one engine, such as a migration, as a script without a name."""
-    source = _Source(path.stem, dialect, path, 1, path.read_text("utf-8-sig"), kind=Kind.SCRIPT)
+    text = path.read_text("utf-8-sig")
+    source = _Source(path.stem, dialect, path, 1, text, style="plain", kind=Kind.SCRIPT)
     return _parse(source, dialect, (dialect,))
 
 
@@ -297,7 +298,7 @@ class _Source:
     path: Path
     line: int
     text: str
-    style: Literal["own", "aiosql", "sqlc"] = "own"
+    style: Literal["own", "aiosql", "sqlc", "plain"] = "own"
     kind: Kind | None = None
     declared: frozenset[str] | None = None
     header: int = 0
@@ -586,6 +587,9 @@ class _Header:
     end: int
 
 
+_HEADLESS = _Header("", Kind.SCRIPT, (), {}, 0)
+
+
 def _read_header(source: _Source) -> _Header:
     prose, notes, timestamps, kind = [], [], {}, source.kind
     position = source.header
@@ -623,7 +627,7 @@ class _Hit(NamedTuple):
 
 def _find_parameters(source: _Source, statement: _Statement) -> list[_Hit]:
     hits: list[_Hit] = []
-    native, numbered = source.style != "own", 0
+    native, numbered = source.style in {"aiosql", "sqlc"}, 0
     for kind, text, start, end in statement.tokens:
         if kind == "param":
             if not _NAME.fullmatch(text, 1):
@@ -665,7 +669,7 @@ class _Reading(NamedTuple):
 
 
 def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
-    header = _read_header(source)
+    header = _read_header(source) if source.style != "plain" else _HEADLESS
     if header.kind is None:
         raise source.fault(0, f"the header lacks a line '-- kind: {'|'.join(Kind)}'")
     # A block that a user brings is as portable as it is; a shared text of our own has to be.

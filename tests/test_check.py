@@ -24,7 +24,7 @@ from jutsu_sql.cli import main
 from jutsu_sql.config import DIALECTS, load_config
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import QueryError
-from jutsu_sql.queries import parse_arguments
+from jutsu_sql.queries import parse_arguments, read_script
 
 Check = Callable[..., list[str]]
 
@@ -215,6 +215,20 @@ def test_what_cannot_be_compiled_without_running_it_is_told(found: Check) -> Non
     assert finding.startswith('x.postgresql.sql:3:22: postgresql: column "wat" of relation')
     (note,) = found(y=y, x__postgresql=vacuum)
     assert "VACUUM cannot be taken back, so it was only parsed [unproven]" in note
+
+
+def test_what_fails_when_it_is_planned_or_has_no_view(found: Check) -> None:
+    finding, *_ = found(x="-- kind: value\nSELECT 1 / 0")
+    assert finding == "x.sql:2:1: postgresql: division by zero [compile]"
+    insert = (
+        "INSERT INTO trades AS t (trade_id, symbol, at) VALUES (9, 'A', :at) RETURNING trade_id"
+    )
+    assert found(x=f"-- kind: one\n-- timestamps: at\n{insert}") == []
+
+
+def test_a_schema_may_have_any_comment(tmp_path: Path) -> None:
+    (tmp_path / "x.sql").write_text("-- kinds: of trades\n-- kind: odd\nSELECT 1;\nSELECT 2")
+    assert read_script(tmp_path / "x.sql", "sqlite").places == ((1, 1), (4, 1))
 
 
 def test_a_check_leaves_nothing_behind(found: Check) -> None:

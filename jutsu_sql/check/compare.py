@@ -85,7 +85,7 @@ def _compare(
                 other,
                 f"parameter {name} is {one.params[name]} on {ours}, {two.params[name]} on {theirs}",
             )
-    if one.columns is None or two.columns is None:
+    if one.columns is None or two.columns is None or query.kind not in _GIVES_COLUMNS:
         return
     names, other_names = ([column.name for column in each.columns or ()] for each in (one, two))
     if query.kind is Kind.VALUE:  # which has no names
@@ -118,7 +118,7 @@ def is_one_file(tried: Description, theirs: Description) -> bool:
 def _are_alike(query: Query, one: Type, two: Type) -> bool:
     if not (one.is_known and two.is_known):
         return True
-    # Columns may come as arrays in one row, and a list of parameters as JSON.
+    # Columns may come as the arrays of one row.
     if one.is_array != two.is_array and query.kind is not Kind.COLUMNS:
         return False
     return one.word == two.word or {one.word, two.word} in _ALIKE

@@ -39,13 +39,10 @@ _DATE = re.compile(r"'\d{4}-\d{2}(?:-\d{2}(?:[T ]\d{2}.*)?)?'")
 
 
 def lint(query: Query, dialect: str) -> Iterator[Finding]:
-    """The rules for every text of ``dialect``, and those for a text that all engines share."""
+    """The rules for a text that all engines share; and that rows have an order, for every text."""
     for number, text in enumerate(query.statements):
         tokens = tokens_of(text, dialect)
-        rules = [_reserved, _optional, _date]
-        if query.dialect is None:
-            rules += [_star, _function]
-        for rule in rules:
+        for rule in _SHARED_RULES if query.dialect is None else ():
             for token, message in rule(tokens):
                 place = query.place(number, token.start)
                 yield Finding.at(rule.__name__[1:], query, message, place)
@@ -108,6 +105,9 @@ def _function(tokens: Sequence[Token]) -> _Found:
         called = (behind is not None and behind.text == "(") or "_" in word or word == "LIKE"
         if token.kind == "word" and called and word in _NOT_PORTABLE:
             yield token, f"{token.text} {_NOT_PORTABLE[word]}"
+
+
+_SHARED_RULES = (_star, _reserved, _optional, _date, _function)
 
 
 def _lacks_order(tokens: Sequence[Token]) -> bool:

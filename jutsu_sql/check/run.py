@@ -74,16 +74,20 @@ def _describe(
         try:
             described[dialect] = checkers[dialect].describe(filled(query), before[dialect])
         except RefusedError as error:
-            refused = query if error.query.name == query.name else error.query
-            offset = error.offset
-            if refused is query:
-                offset = unfilled(query, error.statement, offset)
-            place = refused.place(error.statement, offset)
-            yield Finding.at("compile", refused, f"{dialect}: {error}", place)
+            yield _refused(query, dialect, error)
         else:
             if unproven := described[dialect].unproven:
                 yield Finding.at("unproven", query, f"{dialect}: {unproven}")
     return described
+
+
+def _refused(query: Query, dialect: str, error: RefusedError) -> Finding:
+    """Where it is written: in the query, or in one that comes before it."""
+    if error.query.name == query.name:
+        place = query.place(error.statement, unfilled(query, error.statement, error.offset))
+    else:
+        query, place = error.query, error.query.place(error.statement, error.offset)
+    return Finding.at("compile", query, f"{dialect}: {error}", place)
 
 
 def _compare(pack: Pack, entry: Entry, described: Mapping[str, Description]) -> Iterator[Finding]:
@@ -102,8 +106,11 @@ def _check_plans(
     for dialect in described:
         query = entry.halves[dialect]
         if query.kind is not Kind.SCRIPT:
-            plan = checkers[dialect].plan(filled(query), before[dialect])
-            yield from check_plan(query, plan, dialect)
+            try:
+                plan = checkers[dialect].plan(filled(query), before[dialect])
+                yield from check_plan(query, plan, dialect)
+            except RefusedError as error:
+                yield _refused(query, dialect, error)
 
 
 def _check_pair(

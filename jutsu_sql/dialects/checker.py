@@ -103,7 +103,11 @@ class Checker(Protocol):
         """
 
     def plan(self, query: Query, before: Sequence[Query]) -> Plan | None:
-        """How the engine would run a query that :meth:`describe` takes; None if it has no plan."""
+        """How the engine would run a query that :meth:`describe` takes; None if it has no plan.
+
+        Raises:
+            RefusedError: the engine cannot plan it.
+        """
 
     def run(
         self,

@@ -108,11 +108,16 @@ class PostgresqlChecker:
         if not _PREPARED.fullmatch(first) or first.upper() in {"EXPLAIN", "DECLARE", "CALL"}:
             return None
         values = f"({', '.join(['NULL'] * len(names))})" if names else ""
-        with self._taken_back(before):
-            self._own("check.discourage")
-            self._raw.execute(self._filled("check.prepare", statement=text))
-            ((tree,),) = self._raw.execute(self._filled("check.explain", values=values)).fetchall()
-        self._own("check.forget")
+        try:
+            with self._taken_back(before):
+                self._own("check.discourage")
+                self._raw.execute(self._filled("check.prepare", statement=text))
+                explain = self._filled("check.explain", values=values)
+                ((tree,),) = self._raw.execute(explain).fetchall()
+        except psycopg.Error as error:  # of a constant, say, that is worked out beforehand
+            raise RefusedError(str(error.diag.message_primary), query, 0, 0) from error
+        finally:
+            self._own("check.forget")
         return _plan(tree[0]["Plan"], self._indexed)
 
     def run(

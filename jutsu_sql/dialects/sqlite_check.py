@@ -170,7 +170,10 @@ class SqliteChecker:
         for token in reversed(tokens):
             if token.kind == "native":  # a view takes no parameters
                 text = f"{text[: token.start]}NULL{text[token.end :]}"
-        copy.execute(fill(self._queries["check.view"], view=_VIEW, statement=text))
+        try:
+            copy.execute(fill(self._queries["check.view"], view=_VIEW, statement=text))
+        except sqlite3.Error:
+            return None  # there is no such view, though there is such a statement
         rows = copy.execute(self._queries["check.columns"].render("qmark")[0], (_VIEW,))
         return tuple(ResultColumn(name, _type(declared, query, name)) for name, declared in rows)
 
@@ -182,6 +185,7 @@ class SqliteChecker:
         else:
             at = words.index("INTO" if "INTO" in words[start:] else "FROM", start) + 1
         end = at + (3 if words[at + 1] == "." else 1)
+        end += 2 if words[end] == "AS" else 0
         table = text[tokens[at].start : tokens[end - 1].end]
         last = len(words) - 1 - words[::-1].index("RETURNING")
         returned = text[tokens[last].end :]
