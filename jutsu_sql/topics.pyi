@@ -1,4 +1,6 @@
 # Written by `jutsu-sql check --write-types`: do not edit.
+# ruff: noqa
+# fmt: off
 """Named queries as type checkers and editors see them."""
 
 from __future__ import annotations

@@ -23,16 +23,10 @@ _NOT_PORTABLE = {
     "CURRENT_DATE": "text in UTC on SQLite, a date of the session's zone on PostgreSQL:"
     " pass it as a parameter",
     "CURRENT_TIME": "text on SQLite, a time with a zone on PostgreSQL: pass it as a parameter",
-    "LENGTH": "stops at a NUL character on SQLite",
     "OCTET_LENGTH": "SQLite has it from 3.43 on",
     "CONCAT": "SQLite has it from 3.44 on: write ||",
     "CONCAT_WS": "SQLite has it from 3.44 on",
     "STRING_AGG": "SQLite has it from 3.44 on",
-    "UPPER": "changes only ASCII on SQLite",
-    "LOWER": "changes only ASCII on SQLite",
-    "SUBSTR": "counts from the end on SQLite where the start is negative",
-    "AVG": "of integers is a double on SQLite, and numeric on PostgreSQL: cast what it averages",
-    "SUM": "of bigint is numeric on PostgreSQL: cast what it gives",
     "ROUND": "rounds halves of doubles away from zero on SQLite, to even on PostgreSQL",
 }
 _DATE = re.compile(r"'\d{4}-\d{2}(?:-\d{2}(?:[T ]\d{2}.*)?)?'")

@@ -38,6 +38,8 @@ _IMPORTS = {
 }
 _HEAD = '''\
 # Written by `jutsu-sql check --write-types`: do not edit.
+# ruff: noqa
+# fmt: off
 """Named queries as type checkers and editors see them."""
 
 from __future__ import annotations
@@ -74,8 +76,9 @@ def write_types(pack: Pack, checkers: Mapping[str, Checker], path: Path) -> None
     body = "".join(_classes(entries, described, is_stub=is_stub))
     imports = _imports(body if is_stub else body + _TYPED)
     if is_stub:
-        text = f"{_HEAD}{imports}{body}"
+        text = f"{_HEAD}{imports}{body}"  # where a method needs no body
     else:
+        body = body.replace('"""\n', '"""\n        raise NotImplementedError\n')
         hidden = indent(f"{imports}{body}", "    ")
         text = (
             f"{_HEAD}from typing import TYPE_CHECKING, cast\n\nif TYPE_CHECKING:\n{hidden}{_TYPED}"
