@@ -288,7 +288,18 @@ def linted(tmp_path: Path, text: str) -> set[str]:
     (tmp_path / "x.sql").write_text(f"-- kind: many\n{text}")
     pack = Pack([tmp_path], DIALECTS)
     assert not pack.faults
-    return {finding.rule for finding in lint(pack.entries["x"].halves["sqlite"], "sqlite")}
+    return {
+        finding.rule
+        for finding in lint(pack.entries["x"].halves["sqlite"], "sqlite", is_shared=True)
+    }
+
+
+def test_one_engine_alone_shares_nothing(checkers: dict[str, Checker], tmp_path: Path) -> None:
+    text = "-- kind: many\nSELECT *, at AS user FROM trades WHERE at > '2024-01-02' ORDER BY 1"
+    (tmp_path / "x.sql").write_text(text)
+    for dialect in DIALECTS:
+        pack = Pack([tmp_path], [dialect])
+        assert check(pack, {dialect: checkers[dialect]}) == []
 
 
 def test_every_rule_is_explained() -> None:

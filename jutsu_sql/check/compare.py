@@ -36,13 +36,16 @@ def check_kind(query: Query, description: Description) -> Iterator[Finding]:
         yield Finding.at("columns", query, f"two columns are called {', '.join(sorted(twice))}")
 
 
-def check_times(query: Query, description: Description) -> Iterator[Finding]:
-    """The times that a header names against what the engine makes of them."""
+def check_times(query: Query, description: Description, *, is_alone: bool) -> Iterator[Finding]:
+    """The times that a header names against what the engine makes of them.
+
+    ``is_alone`` says that no other engine has the query, which would have to know them.
+    """
     columns = {column.name: column.type for column in description.columns or ()}
     for what, types in (("column", columns), ("parameter", description.params)):
         for name, type_ in types.items():
             named = name in query.timestamps
-            if type_.word == "instant" and not (named or type_.is_array):
+            if type_.word == "instant" and not (named or is_alone or type_.is_array):
                 yield Finding.at(
                     "times",
                     query,

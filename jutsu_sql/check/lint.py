@@ -32,11 +32,11 @@ _NOT_PORTABLE = {
 _DATE = re.compile(r"'\d{4}-\d{2}(?:-\d{2}(?:[T ]\d{2}.*)?)?'")
 
 
-def lint(query: Query, dialect: str) -> Iterator[Finding]:
-    """The rules for a text that all engines share; and that rows have an order, for every text."""
+def lint(query: Query, dialect: str, *, is_shared: bool) -> Iterator[Finding]:
+    """That rows have an order; and the rules for a text that engines share."""
     for number, text in enumerate(query.statements):
         tokens = tokens_of(text, dialect)
-        for rule in _SHARED_RULES if query.dialect is None else ():
+        for rule in _SHARED_RULES if is_shared else ():
             for token, message in rule(tokens):
                 place = query.place(number, token.start)
                 yield Finding.at(rule.__name__[1:], query, message, place)

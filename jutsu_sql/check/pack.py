@@ -21,8 +21,8 @@ class Entry:
 
     @property
     def is_shared(self) -> bool:
-        """Whether one text serves all."""
-        return all(query.dialect is None for query in self.halves.values())
+        """Whether one text serves several engines."""
+        return len(self.halves) > 1 and len(self.texts()) == 1
 
     @property
     def topic(self) -> str:

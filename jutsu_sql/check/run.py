@@ -42,7 +42,7 @@ def _bare(fault: QuerySyntaxError) -> str:
 
 def _check_entry(pack: Pack, entry: Entry, checkers: Mapping[str, Checker]) -> Iterator[Finding]:
     for dialect, query in entry.halves.items():
-        yield from lint(query, dialect)
+        yield from lint(query, dialect, is_shared=entry.is_shared)
     yield from _check_presence(pack, entry)
     try:
         before = {d: pack.before(query, d) for d, query in entry.halves.items()}
@@ -94,7 +94,8 @@ def _compare(pack: Pack, entry: Entry, described: Mapping[str, Description]) -> 
     yield from check_halves(entry, described, pack.dialects)
     for dialect, description in described.items():
         yield from check_kind(entry.halves[dialect], description)
-        yield from check_times(entry.halves[dialect], description)
+        is_alone = len(entry.halves) == 1
+        yield from check_times(entry.halves[dialect], description, is_alone=is_alone)
 
 
 def _check_plans(
