@@ -23,7 +23,8 @@ from jutsu_sql.check.scratch import open_scratch
 from jutsu_sql.cli import main
 from jutsu_sql.config import DIALECTS, load_config
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.errors import QueryError
+from jutsu_sql.errors import ConfigError, QueryError
+from jutsu_sql.project import Project, load_project
 from jutsu_sql.queries import parse_arguments, read_script
 
 Check = Callable[..., list[str]]
@@ -454,3 +455,21 @@ def test_the_scratch_database_is_kept_for_the_next_check(
         oid([other])
     assert oid([schema]) != first
     assert sys.modules["jutsu_sql.check.scratch"]
+
+
+def test_a_project_says_where_its_queries_are(tmp_path: Path) -> None:
+    below = tmp_path / "app" / "deep"
+    below.mkdir(parents=True)
+    assert load_project(below) == Project()
+    file = tmp_path / "app" / "pyproject.toml"
+    file.write_text('[tool.jutsu-sql]\nqueries = ["sql"]\nschema = ["tables", "more"]\n')
+    app = tmp_path / "app"
+    assert load_project(below) == Project((app / "sql",), (app / "tables", app / "more"))
+    for text, said in {
+        '[tool.jutsu-sql]\nquerys = ["sql"]': "queries, schema, and no querys",
+        '[tool.jutsu-sql]\nqueries = "sql"': "queries is a list of directories",
+        "[tool": "cannot be read",
+    }.items():
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=said):
+            load_project(below)

@@ -48,7 +48,10 @@ def command(
     url: str | None,
     config_path: str | None,
 ) -> None:
-    """Prove every query below DIR, or of the toolkit's own, on both engines.
+    """Prove every query below DIR on both engines.
+
+    DIR and --schema may stand as queries and schema under [tool.jutsu-sql] in pyproject.toml;
+    without any it is the toolkit's own queries.
 
     Each is compiled by SQLite and PostgreSQL, and what they say is compared: parameters, columns,
     types, the plans that headers promise, and the rows that examples give, under several time
@@ -63,12 +66,14 @@ def command(
       jutsu-sql check queries --schema tables --offline
     """
     from jutsu_sql.check.lock import stale_files, write_lock
+    from jutsu_sql.project import load_project
     from jutsu_sql.resources import MIGRATIONS_DIR, SQL_DIR
 
     if types and (only or changed or offline):
         raise click.UsageError("--write-types takes a whole check on both engines")
-    pack_directories = directories or (SQL_DIR,)
-    sealed = (pack_directories, schemas if directories else (MIGRATIONS_DIR, *schemas))
+    project = load_project()
+    directories, schemas = directories or project.queries, schemas or project.schema
+    sealed = (directories, schemas) if directories else ((SQL_DIR,), (MIGRATIONS_DIR, *schemas))
     stale = stale_files(*sealed) if changed or offline else {}
     if offline:
         _end([Finding(str(path), 1, 1, "types", said, "") for path, said in stale.items()], as_json)
@@ -82,7 +87,7 @@ def command(
     from jutsu_sql.config import load_config
 
     dialects = (only,) if only else DIALECTS
-    pack = Pack(pack_directories, dialects)
+    pack = Pack(sealed[0], dialects)
     names = pack.touched_by(stale) if changed else None
     config = load_config(url, config_path=config_path)
     with open_scratch(dialects, config if config.conninfo else None, schemas) as checkers:

@@ -16,6 +16,7 @@ from jutsu_sql.cli.common import (
     print_json,
     print_table,
 )
+from jutsu_sql.project import load_project
 
 if TYPE_CHECKING:
     from jutsu_sql.queries import Query
@@ -54,7 +55,8 @@ def _parse(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -
     type=click.Path(path_type=Path),
     metavar="DIR",
     multiple=True,
-    help="A directory with .sql files of your own; may be repeated.",
+    help="A directory with .sql files of your own; may be repeated."
+    "  [default: queries under tool.jutsu-sql in pyproject.toml]",
 )
 @json_option
 @database_options
@@ -86,7 +88,7 @@ def command(
         _list(directories, as_json=as_json, url=url, config_path=config_path)
         return
     assert name is not None
-    with open_database(url, config_path, queries=directories) as db:
+    with open_database(url, config_path, queries=directories or load_project().queries) as db:
         query = db.queries[name]
         if query.writes and not write:
             raise click.UsageError(f"{name} may change data: say --write to run it")
@@ -102,7 +104,8 @@ def _list(
     from jutsu_sql.resources import SQL_DIR
 
     dialect = load_config(url, config_path=config_path).dialect
-    queries = Queries.load(SQL_DIR, *directories, dialect=dialect)
+    own = directories or load_project().queries
+    queries = Queries.load(SQL_DIR, *own, dialect=dialect)
     columns = ("name", "kind", "writes", "params", "summary")
     rows = [
         (query.name, str(query.kind), query.writes, query.params, query.summary)
