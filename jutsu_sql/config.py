@@ -32,8 +32,9 @@ from urllib.parse import quote, unquote
 
 from jutsu_sql.errors import ConfigError
 
-__all__ = ["Config", "config_from_parts", "load_config", "redact"]
+__all__ = ["DIALECTS", "Config", "config_from_parts", "load_config", "redact"]
 
+DIALECTS = ("postgresql", "sqlite")
 _DEFAULT_DATABASE = "data/market_data.db"
 _DEFAULT_PORT = "5432"
 

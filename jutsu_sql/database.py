@@ -12,10 +12,12 @@ from typing import Any, Self
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.copy_into import CopyReport, OnConflict, copy_into
 from jutsu_sql.dialects.base import Block, Dialect, Statement
+from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import NotMigratedError
 from jutsu_sql.migrations import Migrator, require_current
 from jutsu_sql.queries import Queries, Query
 from jutsu_sql.resources import SQL_DIR
+from jutsu_sql.topics import Topics
 
 _statement_log = logging.getLogger("jutsu_sql.sql")
 
@@ -51,7 +53,8 @@ def connect(
 class Database:
     """One database and its connections; safe to share between threads.
 
-    Use it as a context manager, or :meth:`close` it.
+    Use it as a context manager, or :meth:`close` it. ``q`` has the named queries as attributes:
+    ``db.q.bars.latest(series_id=1, n=20)`` is ``db.run("bars.latest", series_id=1, n=20)``.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Database:
         self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
         self._dialect = _DIALECTS[config.dialect](config, self.queries, create=create)
         self._statements = _Statements(self._dialect, self.queries, echo=config.echo)
+        self.q = Topics(self.run, self.queries)
 
     def __enter__(self) -> Self:
         return self
@@ -197,6 +201,12 @@ class Database:
         with self._dialect.migration_backend() as backend:
             yield Migrator(backend, self.queries)
 
+    @contextmanager
+    def checker(self) -> Iterator[Checker]:
+        """What the engine can tell of queries, for :mod:`jutsu_sql.check`."""
+        with self._dialect.checker() as checker:
+            yield checker
+
     def describe(self) -> dict[str, Any]:
         """The engine, its versions and the pool, for people."""
         return {
@@ -216,7 +226,7 @@ class Connection:
     Not for several threads at once, nor for use after its ``with`` block.
     """
 
-    __slots__ = ("_dialect", "_queries", "_raw", "_statements")
+    __slots__ = ("_dialect", "_queries", "_raw", "_statements", "_topics")
 
     def __init__(
         self, raw: Any, dialect: Dialect, queries: Queries, statements: _Statements
@@ -225,6 +235,14 @@ class Connection:
         self._dialect = dialect
         self._queries = queries
         self._statements = statements
+        self._topics: Topics | None = None
+
+    @property
+    def q(self) -> Topics:
+        """The named queries as attributes, see :class:`Database`."""
+        if self._topics is None:
+            self._topics = Topics(self.run, self._queries)
+        return self._topics
 
     def run(self, name: str, /, **params: Any) -> Any:
         """Run a named query here; see :meth:`Database.run`."""

@@ -8,14 +8,19 @@ what it means in the engine's own shell.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn
 
+from jutsu_sql.config import DIALECTS
 from jutsu_sql.errors import (
     QueryError,
     QueryNotFoundError,
@@ -23,7 +28,16 @@ from jutsu_sql.errors import (
     QuerySyntaxError,
 )
 
-__all__ = ["Kind", "Queries", "Query"]
+__all__ = [
+    "Kind",
+    "Note",
+    "Queries",
+    "Query",
+    "Token",
+    "parse_each",
+    "parse_value",
+    "tokens_of",
+]
 
 
 class Kind(StrEnum):
@@ -37,6 +51,14 @@ class Kind(StrEnum):
     SCRIPT = "script"
 
 
+class Note(NamedTuple):
+    """A line of a header that makes a promise or an exception: see :mod:`jutsu_sql.check`."""
+
+    key: str
+    value: str
+    line: int
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One named statement, or one script, for one engine.
@@ -44,8 +66,8 @@ class Query:
     ``params`` are distinct, in order of first appearance. ``timestamps`` names the parameters and
     the result columns that are instants. ``writes`` is False only for what surely does not write.
     ``statements`` are a script's; any other kind has exactly one, without header and closing
-    semicolon. ``dialect`` is None where one text serves every engine; ``line`` (from 1) is where
-    the query starts in its file.
+    semicolon, and ``places`` are their lines and columns in the file. ``dialect`` is None where one
+    text serves every engine; ``line`` (from 1) is where the query starts in its file.
     """
 
     name: str
@@ -56,12 +78,24 @@ class Query:
     dialect: str | None
     params: tuple[str, ...]
     timestamps: frozenset[str]
-    plans: tuple[str, ...]
+    notes: tuple[Note, ...]
     writes: bool
     statements: tuple[str, ...]
-    # The text around the parameters, always one piece more than there are occurrences of them.
+    places: tuple[tuple[int, int], ...]
+    # The text around the parameters, always one piece more than there are occurrences of them, and
+    # where in the statement each of these starts and ends.
     _pieces: tuple[str, ...] = field(repr=False)
     _occurrences: tuple[str, ...] = field(repr=False)
+    _spans: tuple[tuple[int, int], ...] = field(repr=False)
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """What the header promises of the plan."""
+        return tuple(note.value for note in self.notes_on("plan"))
+
+    def notes_on(self, key: str) -> list[Note]:
+        """The lines of the header with one key."""
+        return [note for note in self.notes if note.key == key]
 
     def render(self, style: str) -> tuple[str, tuple[str, ...]]:
         """The text with placeholders, and the parameter name of each value to bind, in order.
@@ -69,17 +103,36 @@ class Query:
         ``"numbered"`` writes ``$1``, one number for each distinct name, and leaves a literal ``%``
         alone (PostgreSQL, a raw cursor); ``"qmark"`` writes one ``?`` for each occurrence (SQLite).
         """
-        if style == "numbered":
-            marks = {name: f"${number}" for number, name in enumerate(self.params, 1)}
-            bound = self.params
-        elif style == "qmark":
-            marks = dict.fromkeys(self.params, "?")
-            bound = self._occurrences
-        else:
-            raise ValueError(f'style is "numbered" or "qmark", not {style!r}')
+        marks = self._marks(style)
+        bound = self.params if style == "numbered" else self._occurrences
         first, *rest = self._pieces
         pairs = zip(self._occurrences, rest, strict=True)
         return first + "".join(marks[name] + piece for name, piece in pairs), bound
+
+    def _marks(self, style: str) -> dict[str, str]:
+        if style == "numbered":
+            return {name: f"${number}" for number, name in enumerate(self.params, 1)}
+        if style == "qmark":
+            return dict.fromkeys(self.params, "?")
+        raise ValueError(f'style is "numbered" or "qmark", not {style!r}')
+
+    def unrendered(self, offset: int, style: str) -> int:
+        """Where in the statement as written a character of :meth:`render`'s text comes from."""
+        marks, written = self._marks(style), 0
+        for piece, name, span in zip(self._pieces, self._occurrences, self._spans, strict=False):
+            if offset < len(piece):
+                return min(written + offset, span[0])
+            offset -= len(piece)
+            if offset < len(marks[name]):
+                return span[0]
+            offset, written = offset - len(marks[name]), span[1]
+        return written + offset
+
+    def place(self, statement: int = 0, offset: int = 0) -> tuple[int, int]:
+        """Line and column in the file, from 1, of a character of one of the statements."""
+        line, column = self.places[statement]
+        *before, last = self.statements[statement][:offset].split("\n")
+        return (line + len(before), len(last) + 1) if before else (line, column + len(last))
 
     def explain_params(self, given: Iterable[str]) -> QueryParameterError:
         """The error for a call with the wrong names: what is missing, unknown, and was meant."""
@@ -111,7 +164,7 @@ class Queries(Mapping[str, Query]):
         cls,
         *directories: Path,
         dialect: str,
-        dialects: Sequence[str] = ("postgresql", "sqlite"),
+        dialects: Sequence[str] = DIALECTS,
     ) -> Queries:
         """Read every ``.sql`` file below ``directories``; the path gives the name.
 
@@ -160,6 +213,79 @@ class Queries(Mapping[str, Query]):
         return self._queries.get(name, default)
 
 
+def parse_each(
+    directory: Path, dialects: Sequence[str] = DIALECTS
+) -> Iterator[tuple[str, Query | QuerySyntaxError]]:
+    """Every query of a directory for every dialect that it serves, or what is wrong with it.
+
+    :meth:`Queries.load` stops at the first fault; whoever reports faults wants all of them.
+    """
+    seen: dict[str, list[_Source]] = {}
+    for path in sorted(directory.rglob("*.sql")):
+        try:
+            sources = list(_read(path, directory, dialects))
+        except QuerySyntaxError as fault:
+            yield "", fault
+            continue
+        for source in sources:
+            try:
+                _refuse_clash(source, seen.setdefault(source.name, []))
+                for dialect in (source.dialect,) if source.dialect else dialects:
+                    yield dialect, _parse(source, dialect, dialects)
+            except QuerySyntaxError as fault:
+                yield "", fault
+
+
+def read_script(path: Path, dialect: str) -> Query:
+    """A file of plain SQL for one engine, such as a migration, as a script without a name."""
+    text = path.read_text("utf-8-sig")
+    source = _Source(path.stem, dialect, path, 1, text, style="plain", kind=Kind.SCRIPT)
+    return _parse(source, dialect, (dialect,))
+
+
+_ARGUMENT = re.compile(
+    r"""\s*(\w+)\s*=\s*("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^,\["][^,]*)\s*(?:,|\Z)""", re.DOTALL
+)
+
+
+def parse_arguments(text: str) -> dict[str, Any]:
+    """``name=value, name=value`` of a header line, each value as :func:`parse_value` reads it.
+
+    Raises:
+        ValueError: it is not of that form, or a name stands twice.
+    """
+    arguments: dict[str, Any] = {}
+    position = 0
+    while position < len(text):
+        found = _ARGUMENT.match(text, position)
+        if found is None or found[1] in arguments:
+            raise ValueError(f"not of the form name=value, name=value: {text[position:].strip()}")
+        arguments[found[1]] = parse_value(found[2].strip())
+        position = found.end()
+    return arguments
+
+
+def parse_value(text: str) -> Any:
+    """A parameter's value, as people write it on a command line or behind ``-- example:``.
+
+    A number, null, true, false, a [list] or "text" in JSON is that; an ISO 8601 date or time is
+    one; anything else is text, and so is 0005: JSON has no leading zeros, and no NaN.
+    """
+    with suppress(ValueError, RecursionError):
+        value = json.loads(text, parse_constant=_refuse)
+        return text if isinstance(value, dict) else value
+    with suppress(ValueError):
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return date.fromisoformat(text)
+        if re.match(r"\d{4}-\d{2}-\d{2}[T ]", text):
+            return datetime.fromisoformat(text)
+    return text
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(text)
+
+
 # --- files ----------------------------------------------------------------------------------------
 
 
@@ -172,18 +298,20 @@ class _Source:
     path: Path
     line: int
     text: str
-    style: Literal["own", "aiosql", "sqlc"] = "own"
+    style: Literal["own", "aiosql", "sqlc", "plain"] = "own"
     kind: Kind | None = None
     declared: frozenset[str] | None = None
     header: int = 0
 
+    def place(self, position: int) -> tuple[int, int]:
+        """Line and column in the file, from 1."""
+        line = self.line + self.text.count("\n", 0, position)
+        return line, position - self.text.rfind("\n", 0, position)
+
     def fault(self, position: int, message: str) -> QuerySyntaxError:
+        line, column = self.place(position)
         return QuerySyntaxError(
-            message,
-            path=str(self.path),
-            line=self.line + self.text.count("\n", 0, position),
-            column=position - self.text.rfind("\n", 0, position),
-            query_name=self.name,
+            message, path=str(self.path), line=line, column=column, query_name=self.name
         )
 
 
@@ -333,17 +461,25 @@ _OPERANDS = {"quoted", "text", "escaped", "dollars", "word", "number", "native",
 _EXPECTANT = re.compile(r"(?i)AND|BETWEEN|CASE|ELSE|FROM|I?LIKE|IN|NOT|OR|THEN|TO|WHEN")
 
 
-class _Token(NamedTuple):
+class Token(NamedTuple):
+    """A word, sign, text or parameter of a statement, as its engine reads it."""
+
     kind: str
     text: str
     start: int
     end: int
 
 
-def _scan(source: _Source, position: int, dialect: str) -> list[_Token]:
+@lru_cache(maxsize=1024)  # a check looks at each text many times
+def tokens_of(text: str, dialect: str) -> tuple[Token, ...]:
+    """The tokens of a statement that could be parsed, without spaces and comments."""
+    return tuple(_scan(_Source("", dialect, Path(), 1, text), 0, dialect))
+
+
+def _scan(source: _Source, position: int, dialect: str) -> list[Token]:
     """The tokens from ``position`` on, without spaces and comments."""
     text, match = source.text, _TOKENS[dialect].match
-    tokens: list[_Token] = []
+    tokens: list[Token] = []
     enclosing: list[str] = []
     while found := match(text, position):
         kind, start, position = str(found.lastgroup), position, found.end()
@@ -354,11 +490,11 @@ def _scan(source: _Source, position: int, dialect: str) -> list[_Token]:
             continue
         if kind == "unclosed":
             raise source.fault(start, f"{found[0]} is never closed")
-        token = _Token(kind, found[0], start, position)
+        token = Token(kind, found[0], start, position)
         if kind == "param" and enclosing[-1:] == ["subscript"] and _is_operand(tokens[-1]):
             # x[1:n] is a slice and n a column; x[:n] begins with a parameter.
             position = start + 1
-            token = _Token("other", ":", start, position)
+            token = Token("other", ":", start, position)
         elif token.text == "[":
             array = not tokens or not _is_operand(tokens[-1]) or tokens[-1].text.upper() == "ARRAY"
             enclosing.append("array" if array else "subscript")
@@ -380,7 +516,7 @@ def _end_of_comment(source: _Source, start: int) -> int:
     raise source.fault(start, "/* is never closed")
 
 
-def _is_operand(token: _Token) -> bool:
+def _is_operand(token: Token) -> bool:
     if token.kind in _OPERANDS:
         return not _EXPECTANT.fullmatch(token.text)
     return token.text in {")", "]"}
@@ -388,14 +524,14 @@ def _is_operand(token: _Token) -> bool:
 
 class _Statement(NamedTuple):
     start: int
-    tokens: list[_Token]
+    tokens: list[Token]
 
     @property
     def words(self) -> list[str]:
         return [token.text.upper() for token in self.tokens if token.kind == "word"]
 
 
-def _split(start: int, tokens: Iterable[_Token]) -> list[_Statement]:
+def _split(start: int, tokens: Iterable[Token]) -> list[_Statement]:
     """The statements, cut at the semicolons that stand in no parentheses and in no body.
 
     A body is what a trigger of SQLite has between BEGIN and END, or a function of PostgreSQL
@@ -426,7 +562,8 @@ def _split(start: int, tokens: Iterable[_Token]) -> list[_Statement]:
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_LINE = re.compile(r"[ \t]*(?:--[ \t]*([^\n]*))?(?:\n|\Z)")
 _HEADER_KEY = re.compile(r"([A-Za-z_-]+)[ \t]*:(.*)")
-_KEYS = ("kind", "plan", "timestamps")
+_NOTE_KEYS = ("after", "allow", "example", "fill", "plan")
+_KEYS = ("kind", "timestamps", *_NOTE_KEYS)
 _SQLC_PARAMETER = re.compile(
     r"""  sqlc \s*\.\s* (?P<macro>arg|narg|slice|embed) \s*\(\s*
           (?P<quote>['"]?) (?P<named>[A-Za-z_]\w*) (?P=quote) \s*\)
@@ -445,34 +582,38 @@ class _Header:
 
     summary: str
     kind: Kind | None
-    plans: tuple[str, ...]
+    notes: tuple[Note, ...]
     timestamps: Mapping[str, int]
     end: int
 
 
+_HEADLESS = _Header("", Kind.SCRIPT, (), {}, 0)
+
+
 def _read_header(source: _Source) -> _Header:
-    prose, plans, timestamps, kind = [], [], {}, source.kind
+    prose, notes, timestamps, kind = [], [], {}, source.kind
     position = source.header
-    while position < len(source.text) and (line := _HEADER_LINE.match(source.text, position)):
-        position = line.end()
-        if line[1] is None:
+    while position < len(source.text) and (found := _HEADER_LINE.match(source.text, position)):
+        position = found.end()
+        if found[1] is None:
             continue
-        place, said = line.start(1), line[1].strip()
+        place, said = found.start(1), found[1].strip()
         keyed = _HEADER_KEY.fullmatch(said)
         key, value = (keyed[1], keyed[2].strip()) if keyed else ("", "")
         if key == "kind":
             if value not in set(Kind):
                 raise source.fault(place, f"the kind is one of {', '.join(Kind)}, not {value!r}")
             kind = Kind(value)
-        elif key == "plan":
-            plans.append(value)
+        elif key in _NOTE_KEYS:
+            line = source.line + source.text.count("\n", 0, place)
+            notes.append(Note(key, value, line))
         elif key == "timestamps":
             timestamps.update(dict.fromkeys(re.split(r"[\s,]+", value), place))
         elif source.style == "own" and (meant := get_close_matches(key.lower(), _KEYS, 1, 0.75)):
             raise source.fault(place, f"{key!r} is no key of a header: did you mean {meant[0]!r}?")
         elif said:
             prose.append(said)
-    return _Header(" ".join(prose), kind, tuple(plans), timestamps, position)
+    return _Header(" ".join(prose), kind, tuple(notes), timestamps, position)
 
 
 class _Hit(NamedTuple):
@@ -486,7 +627,7 @@ class _Hit(NamedTuple):
 
 def _find_parameters(source: _Source, statement: _Statement) -> list[_Hit]:
     hits: list[_Hit] = []
-    native, numbered = source.style != "own", 0
+    native, numbered = source.style in {"aiosql", "sqlc"}, 0
     for kind, text, start, end in statement.tokens:
         if kind == "param":
             if not _NAME.fullmatch(text, 1):
@@ -528,7 +669,7 @@ class _Reading(NamedTuple):
 
 
 def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
-    header = _read_header(source)
+    header = _read_header(source) if source.style != "plain" else _HEADLESS
     if header.kind is None:
         raise source.fault(0, f"the header lacks a line '-- kind: {'|'.join(Kind)}'")
     # A block that a user brings is as portable as it is; a shared text of our own has to be.
@@ -549,7 +690,11 @@ def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
         odd = ", ".join(sorted(source.declared.symmetric_difference(params)))
         raise source.fault(0, f"the declared parameters are not those of the text: {odd}")
     _check_timestamps(source, header, statements, params)
-    texts = tuple(source.text[s.start : s.tokens[-1].end].strip() for s in statements)
+    raw_texts = [source.text[s.start : s.tokens[-1].end] for s in statements]
+    texts = tuple(text.strip() for text in raw_texts)
+    starts = [
+        s.start + len(t) - len(t.lstrip()) for s, t in zip(statements, raw_texts, strict=True)
+    ]
     pieces = _cut(source.text, statements, hits) if hits else (";\n".join(texts),)
     return Query(
         name=source.name,
@@ -560,11 +705,13 @@ def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
         dialect=source.dialect,
         params=params,
         timestamps=frozenset(header.timestamps),
-        plans=header.plans,
+        notes=header.notes,
         writes=any(_writes(statement.words) for statement in statements),
         statements=texts,
+        places=tuple(map(source.place, starts)),
         _pieces=pieces,
         _occurrences=occurrences,
+        _spans=tuple((h.start - starts[0], h.end - starts[0]) for h in hits if not h.literal),
     )
 
 

@@ -24,6 +24,7 @@ from click.testing import CliRunner, Result
 import jutsu_sql
 from jutsu_sql import Bars, BarStore
 from jutsu_sql.cli import common, main
+from jutsu_sql.queries import parse_value
 
 COMMANDS = main.list_commands(click.Context(main))
 DAYS = np.arange("2024-01-02", "2024-01-12", dtype="M8[D]")
@@ -540,9 +541,7 @@ def test_the_list_of_queries_needs_no_database() -> None:
     ],
 )
 def test_the_type_of_a_parameter(text: str, value: Any) -> None:
-    from jutsu_sql.cli import query
-
-    parsed = query._typed(text)
+    parsed = parse_value(text)
     assert parsed == value
     assert type(parsed) is type(value)
 

@@ -16,7 +16,7 @@ from jutsu_sql.errors import (
     QueryParameterError,
     QuerySyntaxError,
 )
-from jutsu_sql.queries import Kind, Queries, Query
+from jutsu_sql.queries import Kind, Queries, Query, parse_each
 
 Write = Callable[..., Queries]
 
@@ -511,3 +511,51 @@ def test_blocks_of_sqlc_for_sqlite(load: Write) -> None:
 def test_faults_of_blocks(load: Write, text: str, said: str) -> None:
     with pytest.raises(QuerySyntaxError, match=said):
         load(("x.sql", text))
+
+
+# --- what a check needs ---------------------------------------------------------------------------
+
+
+def test_a_header_keeps_its_notes(load: Write) -> None:
+    text = (
+        "-- Some.\n-- kind: one\n-- after: stage.create\n-- allow: order because one row\nSELECT 1"
+    )
+    query = load(("x.sql", text))["x"]
+    assert [tuple(note) for note in query.notes] == [
+        ("after", "stage.create", 3),
+        ("allow", "order because one row", 4),
+    ]
+    assert query.summary == "Some."
+
+
+@pytest.mark.parametrize("style", ["numbered", "qmark"])
+def test_a_place_in_the_rendered_text_is_one_in_the_file(load: Write, style: str) -> None:
+    text = "-- kind: many\n\n SELECT :first, 7:second,\n  x\nFROM t WHERE y = :first AND z = 1\n"
+    query = load(("x.sqlite.sql", text))["x"]
+    rendered, _ = query.render(style)
+    lines = text.split("\n")
+    for word in ("SELECT", "7", "FROM", "WHERE", "y", "z"):
+        line, column = query.place(0, query.unrendered(rendered.index(word), style))
+        assert lines[line - 1][column - 1 :].startswith(word)
+    mark = rendered.index("?" if style == "qmark" else "$2", rendered.index(","))
+    line, column = query.place(0, query.unrendered(mark, style))
+    assert lines[line - 1][column - 1 :].startswith(":second")
+
+
+def test_each_statement_of_a_script_has_its_place(load: Write) -> None:
+    query = load(("x.sql", "-- kind: script\nCREATE TABLE a (x int);\n\n  DROP TABLE a;\n"))["x"]
+    assert query.places == ((2, 1), (4, 3))
+    assert query.place(1, 5) == (4, 8)
+
+
+def test_parse_each_reports_every_fault(tmp_path: Path) -> None:
+    for name, text in {
+        "a.sql": "SELECT 1",
+        "b.sql": "-- kind: one\nSELECT 'it",
+        "c.sqlite.sql": "-- kind: one\nSELECT 1",
+        "d.sql": "-- kind: one\nSELECT 1",
+    }.items():
+        (tmp_path / name).write_text(text)
+    found = list(parse_each(tmp_path))
+    assert [dialect for dialect, _ in found] == ["", "", "sqlite", "postgresql", "sqlite"]
+    assert [type(each) for _, each in found[:2]] == [QuerySyntaxError] * 2

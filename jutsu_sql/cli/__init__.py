@@ -44,6 +44,7 @@ _COMMANDS = {
     "undo": _Entry("undo", "Take one load back."),
     "rejected": _Entry("rejected", "Print the rows that were refused."),
     "query": _Entry("query", "Run a named query."),
+    "check": _Entry("check", "Prove every query on both engines."),
     "bench": _Entry("bench", "Measure this machine and database."),
     "info": _Entry("info", "Show the database, its versions and its configuration."),
 }

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,12 +16,15 @@ from jutsu_sql.cli.common import (
     print_json,
     print_table,
 )
+from jutsu_sql.project import load_project
 
 if TYPE_CHECKING:
     from jutsu_sql.queries import Query
 
 
 def _parse(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, Any]:
+    from jutsu_sql.queries import parse_value
+
     params: dict[str, Any] = {}
     for each in given:
         key, separator, text = each.partition("=")
@@ -33,25 +32,8 @@ def _parse(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -
             raise click.BadParameter(f"{each!r} is not of the form key=value")
         if key in params:
             raise click.BadParameter(f"{key} is given twice")
-        params[key] = _typed(text)
+        params[key] = parse_value(text)
     return params
-
-
-def _typed(text: str) -> Any:
-    # JSON has no leading zeros and no NaN: the symbols 0005 and NaN stay what they are.
-    with suppress(ValueError, RecursionError):
-        value = json.loads(text, parse_constant=_refuse)
-        return text if isinstance(value, dict) else value
-    with suppress(ValueError):
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            return date.fromisoformat(text)
-        if re.match(r"\d{4}-\d{2}-\d{2}[T ]", text):
-            return datetime.fromisoformat(text)
-    return text
-
-
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(text)
 
 
 @click.command()
@@ -73,7 +55,8 @@ def _refuse(text: str) -> NoReturn:
     type=click.Path(path_type=Path),
     metavar="DIR",
     multiple=True,
-    help="A directory with .sql files of your own; may be repeated.",
+    help="A directory with .sql files of your own; may be repeated."
+    "  [default: queries under tool.jutsu-sql in pyproject.toml]",
 )
 @json_option
 @database_options
@@ -105,7 +88,7 @@ def command(
         _list(directories, as_json=as_json, url=url, config_path=config_path)
         return
     assert name is not None
-    with open_database(url, config_path, queries=directories) as db:
+    with open_database(url, config_path, queries=directories or load_project().queries) as db:
         query = db.queries[name]
         if query.writes and not write:
             raise click.UsageError(f"{name} may change data: say --write to run it")
@@ -121,7 +104,8 @@ def _list(
     from jutsu_sql.resources import SQL_DIR
 
     dialect = load_config(url, config_path=config_path).dialect
-    queries = Queries.load(SQL_DIR, *directories, dialect=dialect)
+    own = directories or load_project().queries
+    queries = Queries.load(SQL_DIR, *own, dialect=dialect)
     columns = ("name", "kind", "writes", "params", "summary")
     rows = [
         (query.name, str(query.kind), query.writes, query.params, query.summary)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import ColumnError, QueryParameterError
 from jutsu_sql.queries import Query
 from jutsu_sql.table_columns import Column as TableColumn
@@ -59,6 +60,9 @@ class Dialect(Protocol):
     ) -> tuple[int, int]:
         """Write columns to a table, in a transaction; gives the rows inserted and updated."""
 
+    def checker(self) -> AbstractContextManager[Checker]:
+        """This engine's side of ``jutsu-sql check``; the database is scratch space."""
+
     def migration_backend(self) -> AbstractContextManager[Any]:
         """A yoyo backend on this database."""
 
@@ -104,7 +108,7 @@ def binder(
     return bind
 
 
-_BLANK = re.compile(r"\{(\w+)\}")
+BLANK = re.compile(r"\{(\w+)\}")
 
 
 def quote_identifier(name: str) -> str:
@@ -129,7 +133,7 @@ def fill(query: Query, **blanks: str) -> str:
     Identifiers cannot be parameters. So a template says where they stand, and what comes in has
     been through :func:`quote_identifier`; braces in a name are not looked at again.
     """
-    return _BLANK.sub(lambda blank: blanks[blank[1]], query.statements[0])
+    return BLANK.sub(lambda blank: blanks[blank[1]], query.statements[0])
 
 
 def ordered_columns(query: Query, names: Sequence[str], block: Block) -> list[Column]:

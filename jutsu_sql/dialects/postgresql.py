@@ -34,6 +34,7 @@ from jutsu_sql.dialects.base import (
     quote_identifier,
     row_maker,
 )
+from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.queries import Kind, Queries, Query
 from jutsu_sql.ragged import Cells, Ragged
@@ -384,6 +385,19 @@ class PostgresqlDialect:
                 return cursor.rowcount
         except psycopg.Error as error:
             raise translate(error, query_name) from error
+
+    @contextmanager
+    def checker(self) -> Iterator[Checker]:
+        from jutsu_sql.dialects.postgresql_check import PostgresqlChecker
+
+        raw = self.acquire()
+        # What the driver prepares by itself would be forgotten with what the check prepares.
+        threshold, raw.prepare_threshold = raw.prepare_threshold, None
+        try:
+            yield PostgresqlChecker(self, raw, self._queries)
+        finally:
+            raw.prepare_threshold = threshold
+            self.release(raw)
 
     @contextmanager
     def migration_backend(self) -> Iterator[Any]:

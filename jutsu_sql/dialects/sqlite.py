@@ -35,6 +35,7 @@ from jutsu_sql.dialects.base import (
     quote_identifier,
     row_maker,
 )
+from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.interchange import doubles
 from jutsu_sql.queries import Kind, Queries, Query
@@ -563,6 +564,21 @@ class SqliteDialect:
                 scratch.execute(statement)
             names = [row[1] for row in scratch.execute(self._text("batch.columns"), (table,))]
             return scratch.serialize(), names
+
+    def batch_image(self, query: Query) -> bytes | None:
+        """The file of the empty batch that a bulk query selects from, if it is one."""
+        source = _BATCH_TABLE.search(query.statements[0])
+        return self._batch_template(source[2])[0] if source else None
+
+    @contextmanager
+    def checker(self) -> Iterator[Checker]:
+        from jutsu_sql.dialects.sqlite_check import SqliteChecker
+
+        raw = self.acquire()
+        try:
+            yield SqliteChecker(self, raw, self._queries)
+        finally:
+            self.release(raw)
 
     @contextmanager
     def migration_backend(self) -> Iterator[Any]:

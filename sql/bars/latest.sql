@@ -2,6 +2,7 @@
 -- kind: many
 -- timestamps: ts
 -- plan: index bars
+-- example: series_id=1, n=3
 SELECT ts, open, high, low, close, volume
 FROM (
     SELECT ts, open, high, low, close, volume

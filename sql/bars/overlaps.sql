@@ -2,6 +2,8 @@
 -- kind: value
 -- timestamps: first, last
 -- plan: index bars
+-- example: series_id=1, first=2024-01-03, last=2024-01-04
+-- example: series_id=9, first=2024-01-03, last=2024-01-04
 SELECT CASE WHEN EXISTS (
     SELECT 1
     FROM bars

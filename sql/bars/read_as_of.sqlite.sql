@@ -24,3 +24,4 @@ FROM (
         AND (superseded.finished_at > :as_of OR superseded.finished_at IS NULL)
     ORDER BY ts
 ) AS ordered
+ORDER BY ts

@@ -2,6 +2,7 @@
 -- kind: columns
 -- timestamps: ts, end
 -- plan: index bars
+-- example: series_id=1, end=2024-01-05, n=2
 SELECT
     array_agg(ts) AS ts,
     array_agg(lseg(point(open, high), point(low, close))) AS "open, high, low, close",

@@ -1,3 +1,3 @@
 -- Take the log back to nothing, so that nobody's sample pays for what went before it.
--- kind: exec
+-- kind: one
 PRAGMA wal_checkpoint(TRUNCATE)

@@ -1,5 +1,7 @@
 -- The columns of a table as binary COPY sees them: a domain is sent as the type it is made from.
 -- kind: many
+-- allow: columns because each engine has its own types
+-- allow: params because SQLite takes a schema and a table apart
 SELECT
     CAST(a.attname AS text) AS name,
     CAST(COALESCE(NULLIF(t.typbasetype, 0), t.oid) AS bigint) AS type_oid,

@@ -1,5 +1,6 @@
 -- The tables that there are, to suggest one for a name that is none.
 -- kind: many
+-- allow: rows because each engine has tables of its own
 SELECT
     CAST(CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE n.nspname || '.' END || c.relname AS text) AS name
 FROM pg_catalog.pg_class AS c

@@ -1,6 +1,11 @@
 -- The same for a partitioned table, which shows no xmax: a row is new if the statement's snapshot
 -- does not have its key.
 -- kind: one
+-- fill: table=series, columns="series_id, symbol", keys=series_id, values=symbol, given=excluded.symbol
+-- fill: stored_as_compared=stored.symbol, given_as_compared=excluded.symbol
+-- fill: stored_keys=stored.series_id, earlier_keys=earlier.series_id
+-- after: copy.stage
+-- allow: half because SQLite has no partitioned tables
 WITH merged AS (
     INSERT INTO {table} AS stored ({columns}) OVERRIDING SYSTEM VALUE
     SELECT {columns} FROM pg_temp.copy_rows ORDER BY {keys}

@@ -1,6 +1,7 @@
 -- The last load of the same content, if it is all in and no later load has changed anything in its
 -- ranges.
 -- kind: value
+-- example: content_sha256=abc
 SELECT max(l.load_id)
 FROM loads AS l
 WHERE

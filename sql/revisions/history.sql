@@ -1,6 +1,7 @@
 -- Every version of one bar, oldest first: who brought it, when it was known, when it was superseded.
 -- kind: many
 -- timestamps: ts, known_from, known_until, observed_at
+-- example: series_id=1, ts=2024-01-04
 SELECT
     v.load_id, l.source, l.observed_at, l.finished_at AS known_from, s.finished_at AS known_until,
     v.superseded_by, v.open, v.high, v.low, v.close, v.volume

@@ -3,6 +3,7 @@
 -- and nobody has written since come back ("new"). What later loads have made is left alone.
 -- kind: exec
 -- timestamps: start, end
+-- after: stage.create
 INSERT INTO stage_changes (series_id, load_id, ts, open, high, low, close, volume, change)
 SELECT
     b.series_id,

@@ -1,5 +1,7 @@
 -- The series of one symbol, one timeframe, both or (with two NULLs) all of them.
 -- kind: many
+-- example: symbol=AAPL, timeframe=null
+-- example: symbol=null, timeframe=1D
 SELECT series_id, symbol, timeframe
 FROM series
 WHERE

@@ -1,5 +1,6 @@
 -- The series named in :names, a JSON array of [symbol, timeframe].
 -- kind: many
+-- example: names="[[\"AAPL\", \"1D\"], [\"MSFT\", \"1D\"]]"
 SELECT series_id, symbol, timeframe
 FROM series
 WHERE (symbol, timeframe) IN (

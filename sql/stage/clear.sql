@@ -1,4 +1,5 @@
 -- Make room for the next batch of the same load.
 -- kind: script
+-- after: stage.create
 DELETE FROM stage_bars;
 DELETE FROM stage_changes;

@@ -4,6 +4,7 @@
 -- and finite, so <> says all there is to say.
 -- kind: exec
 -- timestamps: observed_at
+-- after: stage.create
 INSERT INTO stage_changes (series_id, load_id, ts, open, high, low, close, volume, change)
 SELECT
     s.series_id, s.load_id, s.ts, s.open, s.high, s.low, s.close, s.volume,

@@ -1,5 +1,6 @@
 -- Replace the stored bars that differ.
 -- kind: exec
+-- after: stage.create
 UPDATE bars
 SET
     load_id = c.load_id,

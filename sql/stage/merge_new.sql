@@ -1,5 +1,6 @@
 -- Insert the new bars, in key order, which keeps two loaders from a deadlock.
 -- kind: exec
+-- after: stage.create
 INSERT INTO bars (series_id, load_id, ts, open, high, low, close, volume)
 SELECT series_id, load_id, ts, open, high, low, close, volume
 FROM stage_changes

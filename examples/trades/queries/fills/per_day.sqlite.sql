@@ -1,0 +1,10 @@
+-- How many fills there were on each day in UTC, and their turnover.
+-- kind: many
+-- timestamps: day
+SELECT
+    ts - ts % 86400000000 AS day,
+    count(*) AS fills,
+    sum(abs(quantity) * price) AS turnover
+FROM fills
+GROUP BY 1
+ORDER BY 1

@@ -1,0 +1,146 @@
+"""A scratch database of each engine: migrated, with fixture bars, and the caller's own schema."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from jutsu_sql.config import Config, load_config
+from jutsu_sql.database import Database, connect
+from jutsu_sql.dialects.checker import Checker
+from jutsu_sql.errors import StatementError
+from jutsu_sql.instants import us_from_datetime
+from jutsu_sql.queries import read_script
+from jutsu_sql.resources import MIGRATIONS_DIR
+from jutsu_sql.scratch_server import scratch_server
+from jutsu_sql.store import BarStore
+
+_DATABASE = "jutsu_sql_check"  # as in sql/check/create_database.postgresql.sql
+_FIRST = datetime(2024, 1, 2, tzinfo=UTC)
+_OBSERVED = datetime(2024, 2, 1, tzinfo=UTC)
+
+
+@contextmanager
+def open_scratch(
+    dialects: Sequence[str], server: Config | None = None, schemas: Sequence[Path] = ()
+) -> Iterator[dict[str, Checker]]:
+    """A checker for each dialect, on a scratch database with the schema and a few bars.
+
+    SQLite's is in memory. PostgreSQL's is the database ``jutsu_sql_check`` of ``server``, which
+    stays there for the next check, or is on a throw-away server. ``schemas`` are directories of the
+    caller's own tables: the ``.sql`` files in ``DIALECT/`` are run in the order of their names.
+
+    Raises:
+        DatabaseError: the server does not let us make a database, or a schema does not run.
+        ServerError: there are no programs for a throw-away server.
+    """
+    with ExitStack() as stack:
+        yield {
+            dialect: stack.enter_context(_OPENERS[dialect](server, schemas)) for dialect in dialects
+        }
+
+
+@contextmanager
+def _sqlite(_server: Config | None, schemas: Sequence[Path]) -> Iterator[Checker]:
+    with connect("sqlite://") as db, db.checker() as checker:
+        _build(db, checker, schemas)
+        yield checker
+
+
+@contextmanager
+def _postgresql(server: Config | None, schemas: Sequence[Path]) -> Iterator[Checker]:
+    from psycopg.conninfo import make_conninfo
+
+    if server is None:
+        with scratch_server(durable=False) as started:
+            with _postgresql(load_config(started.url), schemas) as checker:
+                yield checker
+            return
+    conninfo = make_conninfo(server.conninfo, dbname=_DATABASE)
+    config = replace(server, conninfo=conninfo, database=_DATABASE)
+    made_from = fingerprint(schemas, server.dialect)
+    with connect(config=server) as db:
+        is_ready = db.run("check.has_database") and _made_from(config) == made_from
+        if not is_ready:
+            db.run("check.drop_database")
+            db.run("check.create_database")
+    with connect(config=config) as db, db.checker() as checker:
+        if not is_ready:
+            _build(db, checker, schemas)
+            db.run("check.create_mark")
+            db.run("check.mark", made_from=made_from)
+        yield checker
+
+
+def _made_from(config: Config) -> str | None:
+    try:
+        with connect(config=config) as db:
+            found: str | None = db.run("check.made_from")
+    except StatementError:
+        return None  # it was never finished
+    return found
+
+
+_Opener = Callable[[Config | None, Sequence[Path]], AbstractContextManager[Checker]]
+_OPENERS: dict[str, _Opener] = {"sqlite": _sqlite, "postgresql": _postgresql}
+
+
+def _build(db: Database, checker: Checker, schemas: Sequence[Path]) -> None:
+    db.migrate()
+    write_fixture(db)
+    for path in schema_files(schemas, db.config.dialect):
+        checker.apply(read_script(path, db.config.dialect))
+
+
+def schema_files(schemas: Sequence[Path], dialect: str) -> list[Path]:
+    """The ``.sql`` files of ``DIALECT/`` in each directory by name, without ways back."""
+    files = [path for each in schemas for path in sorted((each / dialect).glob("*.sql"))]
+    return [path for path in files if not path.name.endswith(".rollback.sql")]
+
+
+def fingerprint(schemas: Sequence[Path], dialect: str) -> str:
+    """What a scratch database is made from, as one hash."""
+    files = [*schema_files([MIGRATIONS_DIR, *schemas], dialect), Path(__file__)]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def write_fixture(db: Database) -> None:
+    """A few bars: two series of session dates and one of hours, corrected, refused and deleted."""
+    store = BarStore(db)
+    daily = [_bar(symbol, "1D", day, day) for symbol in ("AAPL", "MSFT") for day in range(5)]
+    hourly = [_bar("AAPL", "1h", hour, hour / 24) for hour in range(8)]
+    store.write([*daily, *hourly], source="fixture", observed_at=_OBSERVED)
+    corrected = {**daily[2], "close": 101.5}
+    store.write([corrected], source="correction", observed_at=_OBSERVED + timedelta(days=1))
+    store.delete("MSFT", "1D", start="2024-01-06")
+    refused = [[1, "BAD", "1D", _FIRST.isoformat(), us_from_datetime(_FIRST), "no price", "x"]]
+    db.run("rejected.insert", load_id=1, rows=json.dumps(refused))
+    for load_id in (1, 2, 3):
+        # The database's own clock, but for this: what it said is the same on every engine.
+        started = _OBSERVED + timedelta(days=load_id)
+        db.run(
+            "check.set_clock",
+            load_id=load_id,
+            observed_at=started,
+            started_at=started,
+            finished_at=started + timedelta(seconds=1),
+        )
+
+
+def _bar(symbol: str, timeframe: str, number: int, days: float) -> dict[str, object]:
+    price = 100.0 + number
+    return {
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "ts": _FIRST + timedelta(days=days),
+        "open": price,
+        "high": price + 2.5,
+        "low": price - 2.5,
+        "close": price + 0.25,
+        "volume": 1000.0 * (number % 3),
+    }

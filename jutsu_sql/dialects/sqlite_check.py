@@ -1,0 +1,241 @@
+"""SQLite's side of ``jutsu-sql check``: each query meets its own copy of the scratch database."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from jutsu_sql.dialects.base import fill
+from jutsu_sql.dialects.checker import (
+    Access,
+    Description,
+    Plan,
+    RefusedError,
+    ResultColumn,
+    Type,
+    place_of,
+)
+from jutsu_sql.queries import Queries, Query, Token, tokens_of
+
+if TYPE_CHECKING:
+    from jutsu_sql.dialects.sqlite import SqliteDialect, _Connection
+
+_READS = {"SELECT", "VALUES"}
+_VERBS = {*_READS, "INSERT", "UPDATE", "DELETE", "REPLACE"}
+# What a script may do to the copy so that its next statement finds what it needs.
+_EXECUTED = {*_VERBS, "WITH", "CREATE", "DROP", "ALTER"}
+# A declared type by its affinity (datatype3.html, 3.1).
+_WORDS = (
+    (("INT",), "int"),
+    (("CHAR", "CLOB", "TEXT"), "text"),
+    (("BLOB",), "bytes"),
+    (("REAL", "FLOA", "DOUB"), "float"),
+)
+_NAMED_IN_ERROR = re.compile(
+    r"no such (?:column|table|function|index|view|module|collation sequence): (?P<missing>.+)"
+    r"|ambiguous column name: (?P<ambiguous>.+)"
+    r"|has no column named (?P<lacking>.+)"
+    r"|(?:to|of aggregate:|of window function:?) (?:function )?(?P<function>\w+)\(\)"
+    r'|unrecognized token: "(?P<unread>.+)"'
+)
+_VIEW = "jutsu_sql_check"
+_NEAR = re.compile(r'near "(.+)": syntax error')
+_DETAIL = re.compile(r"(SCAN|SEARCH) (\S+)(?: USING .*\((.*)\))?")
+
+
+class SqliteChecker:
+    """On copies of one database."""
+
+    def __init__(self, dialect: SqliteDialect, raw: _Connection, queries: Queries) -> None:
+        self._dialect = dialect
+        self._raw = raw
+        self._queries = queries
+
+    @cached_property
+    def _image(self) -> bytes:
+        return self._raw.serialize()
+
+    def apply(self, script: Query) -> None:
+        self._dialect.compile(script)(self._raw, {})
+
+    def describe(self, query: Query, before: Sequence[Query]) -> Description:
+        with self._copy(query, before) as copy:
+            if len(query.statements) > 1:
+                self._run_script(copy, query)
+                return Description({}, ())
+            text, names = query.render("qmark")
+            program = self._explain(copy, query, 0, text, len(names))
+            gives_rows = any(row[1] == "ResultRow" for row in program)
+            columns: tuple[ResultColumn, ...] | None = ()
+            if gives_rows or _is_explain(text):
+                columns = self._columns(copy, query, text)
+            return Description(_param_types(query), columns)
+
+    def plan(self, query: Query, before: Sequence[Query]) -> Plan | None:
+        text, names = query.render("qmark")
+        tokens = tokens_of(text, "sqlite")
+        if _verb(tokens) is None:
+            return None
+        with self._copy(query, before) as copy:
+            explain = fill(self._queries["check.plan"], statement=text)
+            details = [row[3] for row in copy.execute(explain, [None] * len(names))]
+        return Plan(tuple(_accesses(details, tokens)), (), "\n".join(details))
+
+    def run(
+        self,
+        query: Query,
+        before: Sequence[Query],
+        params: Mapping[str, Any],
+        time_zones: Sequence[str],
+    ) -> Mapping[str, Any]:
+        del time_zones  # the engine has none
+        with self._dialect.transaction(self._raw):
+            try:
+                for script in before:
+                    self._run_script(self._raw, script)
+                return {"sqlite": self._dialect.compile(query)(self._raw, params)}
+            finally:
+                self._raw.rollback()
+
+    @contextmanager
+    def _copy(self, query: Query, before: Sequence[Query]) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+            copy.deserialize(self._image)
+            if batch := self._dialect.batch_image(query):
+                copy.execute(
+                    self._queries["batch.attach"].render("qmark")[0], (":memory:", "batch")
+                )
+                copy.deserialize(batch, name="batch")
+            for script in before:
+                self._run_script(copy, script)
+            yield copy
+
+    def _run_script(self, copy: sqlite3.Connection, script: Query) -> None:
+        for number, text in enumerate(script.statements):
+            self._explain(copy, script, number, text)
+            if tokens_of(text, "sqlite")[0].text.upper() in _EXECUTED:
+                copy.execute(text)
+
+    def _explain(
+        self, copy: sqlite3.Connection, query: Query, number: int, text: str, params: int = 0
+    ) -> list[Any]:
+        explain = fill(self._queries["check.explain"], statement=text)
+        if _is_explain(text):
+            explain = text  # which runs nothing either
+        try:
+            return copy.execute(explain, [None] * params).fetchall()
+        except sqlite3.Error as error:
+            offset = self._offset(copy, str(error), text)
+            if len(query.statements) == 1:
+                offset = query.unrendered(offset, "qmark")
+            raise RefusedError(str(error), query, number, offset) from error
+
+    def _offset(self, copy: sqlite3.Connection, message: str, text: str) -> int:
+        """Where the fault is that a message names: the driver does not say."""
+        if near := _NEAR.search(message):
+            return self._offset_near(copy, near[1], text)
+        if message == "incomplete input":
+            return len(text)
+        if named := _NAMED_IN_ERROR.search(message):
+            return place_of(str(named[named.lastgroup or 0]), tokens_of(text, "sqlite"))
+        return 0
+
+    def _offset_near(self, copy: sqlite3.Connection, name: str, text: str) -> int:
+        """The occurrence up to which the text alone fails in the same way."""
+        for place in re.finditer(re.escape(name), text):
+            begun = text[: place.end()]
+            explain = fill(self._queries["check.explain"], statement=begun)
+            try:
+                copy.execute(explain, [None] * begun.count("?"))
+            except sqlite3.Error as error:
+                if _NEAR.search(str(error)):
+                    return place.start()
+        return 0
+
+    def _columns(
+        self, copy: sqlite3.Connection, query: Query, text: str
+    ) -> tuple[ResultColumn, ...] | None:
+        """The columns of a result; the engine tells those of a query by a view of it."""
+        tokens = tokens_of(text, "sqlite")
+        verb = _verb(tokens)
+        if verb is None:
+            return None  # of a PRAGMA, say, or an EXPLAIN
+        if verb.text.upper() not in _READS:
+            text = self._returned(text, tokens, verb)
+            tokens = tokens_of(text, "sqlite")
+        for token in reversed(tokens):
+            if token.kind == "native":  # a view takes no parameters
+                text = f"{text[: token.start]}NULL{text[token.end :]}"
+        try:
+            copy.execute(fill(self._queries["check.view"], view=_VIEW, statement=text))
+        except sqlite3.Error:
+            return None  # there is no such view, though there is such a statement
+        rows = copy.execute(self._queries["check.columns"].render("qmark")[0], (_VIEW,))
+        return tuple(ResultColumn(name, _type(declared, query, name)) for name, declared in rows)
+
+    def _returned(self, text: str, tokens: Sequence[Token], verb: Token) -> str:
+        words = [token.text.upper() for token in tokens]
+        start = tokens.index(verb)
+        if words[start] == "UPDATE":
+            at = start + (3 if words[start + 1] == "OR" else 1)
+        else:
+            at = words.index("INTO" if "INTO" in words[start:] else "FROM", start) + 1
+        end = at + (3 if words[at + 1] == "." else 1)
+        end += 2 if words[end] == "AS" else 0
+        table = text[tokens[at].start : tokens[end - 1].end]
+        last = len(words) - 1 - words[::-1].index("RETURNING")
+        returned = text[tokens[last].end :]
+        return fill(self._queries["check.returning"], returned=returned, table=table)
+
+
+def _is_explain(text: str) -> bool:
+    return tokens_of(text, "sqlite")[0].text.upper() == "EXPLAIN"
+
+
+def _verb(tokens: Sequence[Token]) -> Token | None:
+    """What a statement does, behind its common table expressions."""
+    if tokens[0].text.upper() not in {*_VERBS, "WITH"}:
+        return None
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0 and token.kind == "word" and token.text.upper() in _VERBS:
+            return token
+    return None
+
+
+def _type(declared: str, query: Query, name: str) -> Type:
+    upper = declared.upper()
+    word = next((word for marks, word in _WORDS if any(mark in upper for mark in marks)), "any")
+    if name in query.timestamps and word in {"int", "any"}:
+        word = "instant"
+    return Type(word, declared=declared)
+
+
+def _param_types(query: Query) -> dict[str, Type]:
+    """The types that parameters are cast to: the engine itself takes any value for any of them."""
+    types = {name: _type("", query, name) for name in query.params}
+    tokens = tokens_of(query.statements[0], "sqlite")
+    for cast, _, param, _, declared in zip(*(tokens[i:] for i in range(5)), strict=False):
+        name = param.text[1:]
+        if cast.text.upper() == "CAST" and param.kind == "param" and not types[name].is_known:
+            types[name] = _type(declared.text, query, name)
+    return types
+
+
+def _accesses(details: Sequence[str], tokens: Sequence[Token]) -> Iterator[Access]:
+    """The tables of a query plan, which calls them by their aliases."""
+    aliases: dict[str, str] = {}
+    for at, token in enumerate(tokens[:-2]):
+        if token.text.upper() in {"FROM", "JOIN", ",", "INTO", "UPDATE"}:
+            table, alias = tokens[at + 1], tokens[at + 2]
+            if alias.text.upper() == "AS" and at + 3 < len(tokens):
+                alias = tokens[at + 3]
+            aliases.setdefault(alias.text, table.text)
+    for detail in details:
+        if found := _DETAIL.match(detail):
+            yield Access(aliases.get(found[2], found[2]), found[1] == "SEARCH" and bool(found[3]))

@@ -1,0 +1,4 @@
+-- Compile a statement, without running it.
+-- kind: many
+-- fill: statement="SELECT 1"
+EXPLAIN {statement}
