@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import created_database
 
 import jutsu_sql
 from jutsu_sql import Bars, BarStore, Connection, Database, errors
+from jutsu_sql.cli import main
 
 ROWS, SERIES = 6_000, 7
 
@@ -192,9 +194,13 @@ def test_the_same_write_completes_a_load_whose_writer_is_gone(killed: BarStore) 
     assert all(load.finished_at is not None for load in killed.loads())
 
 
-def test_undo_takes_back_a_load_whose_writer_is_gone(killed: BarStore) -> None:
+def test_undo_takes_back_a_load_whose_writer_is_gone(killed: BarStore, url: str) -> None:
     was = killed.loads(1)[0]
-    assert killed.undo(was.load_id).restored == was.rows_updated
+    listed = CliRunner().invoke(main, ["loads", "--url", url])
+    assert "unfinished" in listed.output
+    undone = CliRunner().invoke(main, ["undo", str(was.load_id), "--yes", "--url", url])
+    assert f"{was.rows_updated} bars put back" in undone.output
+    assert "(write by killed, unfinished:" in undone.output
     assert closes(killed) == batch().close.tolist()
 
 

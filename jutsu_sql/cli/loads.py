@@ -33,7 +33,8 @@ def command(n: int, as_json: bool, url: str | None, config_path: str | None) -> 
     """List the last loads, newest first: every write, delete and undo, and what it did in rows.
 
     What a load did is known from the time it was finished: `jutsu-sql bars --as-of` that time
-    shows the bars as this load left them. --json has all that is noted of a load.
+    shows the bars as this load left them. A load over several connections that is under way, or
+    whose writer is gone, is unfinished. --json has all that is noted of a load.
 
     \b
     Example:
@@ -46,7 +47,15 @@ def command(n: int, as_json: bool, url: str | None, config_path: str | None) -> 
         print_json(rows)
         return
     shown = [
-        (row.load_id, row.kind, row.source, row.finished_at, *_counts(row), row.uri) for row in rows
+        (
+            row.load_id,
+            row.kind,
+            row.source,
+            row.finished_at or "unfinished",
+            *_counts(row),
+            row.uri,
+        )
+        for row in rows
     ]
     print_table("loads", ("load", "kind", "source", "finished", *_COUNTS, "uri"), shown)
 

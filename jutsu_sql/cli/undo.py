@@ -57,7 +57,5 @@ def command(load: int, yes: bool, as_json: bool, url: str | None, config_path: s
 def _described(row: Any) -> str:
     counts = ", ".join(f"{getattr(row, f'rows_{name}')} {name}" for name in _COUNTS)
     origin = f" from {as_text(row.uri)}" if row.uri else ""
-    return (
-        f"load {row.load_id} ({row.kind} by {as_text(row.source)}{origin},"
-        f" {row.finished_at:%Y-%m-%d %H:%M:%S} UTC: {counts})"
-    )
+    when = f"{row.finished_at:%Y-%m-%d %H:%M:%S} UTC" if row.finished_at else "unfinished"
+    return f"load {row.load_id} ({row.kind} by {as_text(row.source)}{origin}, {when}: {counts})"
