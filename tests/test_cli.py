@@ -228,6 +228,8 @@ def test_a_look_at_an_empty_database_leaves_it_empty(empty_url: str) -> None:
     assert [(name.split("-", 1)[1], state) for name, state in states] == [
         ("0001-bars", "pending"),
         ("0002-ledger", "pending"),
+        ("0003-versions", "pending"),
+        ("0004-unfinished-loads", "pending"),
     ]
     preview = run("migrate", "--dry-run", "--url", empty_url).stdout
     assert preview.startswith("-- migration ")

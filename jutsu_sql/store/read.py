@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from operator import itemgetter
@@ -168,7 +169,7 @@ def _read_pieces(
 def _joined(series: tuple[Series, ...], parts: list[_Part]) -> Bars:
     """All parts by series and time. One column after the other, so that one is there twice."""
     if not parts:
-        return Bars.empty()
+        return replace(Bars.empty(), series=series)
     parts.sort(key=itemgetter(0, 1))
     rows = [len(columns["ts"]) for _, _, columns in parts]
     codes = np.repeat(np.array([place for place, _, _ in parts], dtype=np.int32), rows)
