@@ -69,6 +69,7 @@ class PostgresqlChecker:
         self._dialect = dialect
         self._raw = raw
         self._queries = queries
+        self._own("check.discourage")
 
     # Looked at when all tables are there.
 
@@ -110,7 +111,6 @@ class PostgresqlChecker:
         values = f"({', '.join(['NULL'] * len(names))})" if names else ""
         try:
             with self._taken_back(before):
-                self._own("check.discourage")
                 self._raw.execute(self._filled("check.prepare", statement=text))
                 explain = self._filled("check.explain", values=values)
                 ((tree,),) = self._raw.execute(explain).fetchall()
