@@ -385,6 +385,14 @@ def test_the_command(command: Callable[..., Result], queries: Path) -> None:
     assert command("--write-types", "x.py", "--only", "sqlite").exit_code == 2
 
 
+def test_without_a_server_nothing_is_known(queries: Path) -> None:
+    url = "postgresql://user:pl4nted@127.0.0.1:1/nowhere"
+    done = CliRunner().invoke(main, ["check", str(queries.parent), "--url", url])
+    assert done.exit_code == 2
+    assert "cannot connect" in done.output
+    assert "pl4nted" not in done.output
+
+
 def test_types_and_their_lock(
     command: Callable[..., Result], queries: Path, schema: Path, tmp_path: Path
 ) -> None:
