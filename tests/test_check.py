@@ -128,6 +128,31 @@ def test_a_finding_has_its_place(
     )
 
 
+@pytest.mark.parametrize(
+    ("promised", "text"),
+    [
+        ("trades", "SELECT symbol AS x, note AS trades FROM trades WHERE trade_id = :id"),
+        ("trades", "SELECT t.note FROM trades AS t WHERE t.trade_id = :id"),
+        (
+            "trades",
+            "SELECT t.note FROM bars b, trades t WHERE t.trade_id = b.series_id AND b.ts = :id",
+        ),
+        ("bars", "SELECT close FROM bars WHERE series_id = :id UNION SELECT 1.5 WHERE 1 = 0"),
+    ],
+)
+def test_plans_that_are_kept(found: Check, promised: str, text: str) -> None:
+    text = text.replace(":id", "CAST(:id AS int)").replace("b.ts = CAST(:id AS int)", "b.ts = :ts")
+    header = "-- kind: one\n-- timestamps: ts\n" if ":ts" in text else "-- kind: one\n"
+    findings = found(x=f"{header}-- plan: index {promised}\n{text}")
+    assert [each for each in findings if "note: rows" not in each] == []
+
+
+def test_an_index_made_for_one_query_keeps_no_promise(found: Check) -> None:
+    text = "SELECT count(*) FROM bars AS b JOIN trades AS t ON t.note = CAST(b.close AS text)"
+    findings = found(x=f"-- kind: value\n-- plan: index trades\n{text}")
+    assert any("no index of trades can serve it on sqlite" in each for each in findings)
+
+
 def test_an_allowance_excuses_its_rule_only(found: Check) -> None:
     text = SOUND.replace("-- kind", "-- allow: reserved because it is read here only\n-- kind")
     starred = text.replace("at FROM", "at, note AS user FROM").replace("ORDER BY trade_id", "")
@@ -358,6 +383,14 @@ def test_the_command(command: Callable[..., Result], queries: Path) -> None:
     assert finding["query"] == "trades.of_symbol"
     assert command("--offline").exit_code == 1
     assert command("--write-types", "x.py", "--only", "sqlite").exit_code == 2
+
+
+def test_without_a_server_nothing_is_known(queries: Path) -> None:
+    url = "postgresql://user:pl4nted@127.0.0.1:1/nowhere"
+    done = CliRunner().invoke(main, ["check", str(queries.parent), "--url", url])
+    assert done.exit_code == 2
+    assert "cannot connect" in done.output
+    assert "pl4nted" not in done.output
 
 
 def test_types_and_their_lock(

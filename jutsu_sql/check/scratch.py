@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.database import Database, connect
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.errors import StatementError
+from jutsu_sql.errors import ConnectionFailedError, StatementError
 from jutsu_sql.instants import us_from_datetime
 from jutsu_sql.queries import read_script
 from jutsu_sql.resources import MIGRATIONS_DIR
@@ -64,26 +64,32 @@ def _postgresql(server: Config | None, schemas: Sequence[Path]) -> Iterator[Chec
     conninfo = make_conninfo(server.conninfo, dbname=_DATABASE)
     config = replace(server, conninfo=conninfo, database=_DATABASE)
     made_from = fingerprint(schemas, server.dialect)
-    with connect(config=server) as db:
-        is_ready = db.run("check.has_database") and _made_from(config) == made_from
-        if not is_ready:
-            db.run("check.drop_database")
-            db.run("check.create_database")
-    with connect(config=config) as db, db.checker() as checker:
-        if not is_ready:
+    db = _finished(config, made_from)
+    if db is None:
+        with connect(config=server) as home:
+            home.run("check.drop_database")
+            home.run("check.create_database")
+        with connect(config=config) as db, db.checker() as checker:
             _build(db, checker, schemas)
             db.run("check.create_mark")
             db.run("check.mark", made_from=made_from)
+            yield checker
+        return
+    with db, db.checker() as checker:
         yield checker
 
 
-def _made_from(config: Config) -> str | None:
+def _finished(config: Config, made_from: str) -> Database | None:
+    """The database that an earlier check has left, if it was made from the same files."""
     try:
-        with connect(config=config) as db:
-            found: str | None = db.run("check.made_from")
-    except StatementError:
-        return None  # it was never finished
-    return found
+        db = connect(config=config)
+    except ConnectionFailedError:
+        return None  # there is none, or making it will say what is wrong
+    with suppress(StatementError):  # it was never finished
+        if db.run("check.made_from") == made_from:
+            return db
+    db.close()
+    return None
 
 
 _Opener = Callable[[Config | None, Sequence[Path]], AbstractContextManager[Checker]]

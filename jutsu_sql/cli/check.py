@@ -12,7 +12,8 @@ import click
 
 from jutsu_sql.check.findings import Finding
 from jutsu_sql.cli.common import database_options, json_option, print_json
-from jutsu_sql.config import DIALECTS
+from jutsu_sql.config import DIALECTS, redact
+from jutsu_sql.errors import DatabaseError, ServerError
 
 
 @click.command("check")
@@ -56,7 +57,8 @@ def command(
     Each is compiled by SQLite and PostgreSQL, and what they say is compared: parameters, columns,
     types, the plans that headers promise, and the rows that examples give, under several time
     zones. The configured PostgreSQL gets a scratch database of its own, jutsu_sql_check; without
-    one a throw-away server is started. Exit status 1 when anything is found.
+    one a throw-away server is started. Exit status 1 when anything is found, 2 when there is no
+    scratch database to find it with.
 
     \b
     Example:
@@ -90,12 +92,21 @@ def command(
     pack = Pack(sealed[0], dialects)
     names = pack.touched_by(stale) if changed else None
     config = load_config(url, config_path=config_path)
-    with open_scratch(dialects, config if config.conninfo else None, schemas) as checkers:
-        findings = check(pack, checkers, names)
-        if types and all(finding.is_note for finding in findings):
-            write_types(pack, checkers, types)
-            write_lock(*sealed, types)
+    try:
+        with open_scratch(dialects, config if config.conninfo else None, schemas) as checkers:
+            findings = check(pack, checkers, names)
+            if types and all(finding.is_note for finding in findings):
+                write_types(pack, checkers, types)
+                write_lock(*sealed, types)
+    except (ServerError, DatabaseError) as error:
+        raise _NotCheckedError(redact(str(error))) from error
     _end(findings, as_json)
+
+
+class _NotCheckedError(click.ClickException):
+    """There is no scratch database: nothing is known of the queries."""
+
+    exit_code = 2
 
 
 def _end(findings: Sequence[Finding], as_json: bool) -> NoReturn:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus
 
 from jutsu_sql.dialects.base import fill
 from jutsu_sql.dialects.checker import (
@@ -53,7 +53,7 @@ _PREPARED = re.compile(
 _PARSED = re.compile(
     r"(?i)BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE|DEALLOCATE|DISCARD"
 )
-_NOT_IN_A_TRANSACTION = "25001"
+_NOT_IN_A_TRANSACTION = b"25001"
 # What can make a column NULL that is NOT NULL in its table.
 _NULLING = {"LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "SETS"}
 _QUOTED = re.compile(r'"([^"]+)"')
@@ -69,6 +69,7 @@ class PostgresqlChecker:
         self._dialect = dialect
         self._raw = raw
         self._queries = queries
+        self._own("check.discourage")
 
     # Looked at when all tables are there.
 
@@ -110,7 +111,6 @@ class PostgresqlChecker:
         values = f"({', '.join(['NULL'] * len(names))})" if names else ""
         try:
             with self._taken_back(before):
-                self._own("check.discourage")
                 self._raw.execute(self._filled("check.prepare", statement=text))
                 explain = self._filled("check.explain", values=values)
                 ((tree,),) = self._raw.execute(explain).fetchall()
@@ -191,10 +191,7 @@ class PostgresqlChecker:
             self._succeeded(query, number, self._raw.pgconn.prepare(b"", text.encode()))
             return f"{first} outlives a transaction, so it was only parsed"
         result = self._raw.pgconn.exec_params(text.encode(), None)
-        if (
-            result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)
-            == _NOT_IN_A_TRANSACTION.encode()
-        ):
+        if result.error_field(DiagnosticField.SQLSTATE) == _NOT_IN_A_TRANSACTION:
             return f"{first} cannot be taken back, so it was only parsed"
         self._succeeded(query, number, result)
         return ""
@@ -215,14 +212,11 @@ class PostgresqlChecker:
         pgconn = self._raw.pgconn
         result = pgconn.exec_(query.statements[number].encode())
         if result.status == ExecStatus.COPY_IN:
-            pgconn.put_copy_end(
-                b"checked"
-            )  # an error, which aborts the transaction that goes anyway
-            pgconn.get_result()
+            # An error, which aborts the transaction: that is rolled back anyway.
+            pgconn.put_copy_end(b"checked")
         elif result.status == ExecStatus.COPY_OUT:
             while pgconn.get_copy_data(0)[0] > 0:
                 pass
-            pgconn.get_result()
         else:
             self._succeeded(query, number, result)
         while pgconn.get_result():

@@ -229,13 +229,15 @@ def _param_types(query: Query) -> dict[str, Type]:
 
 def _accesses(details: Sequence[str], tokens: Sequence[Token]) -> Iterator[Access]:
     """The tables of a query plan, which calls them by their aliases."""
-    aliases: dict[str, str] = {}
-    for at, token in enumerate(tokens[:-2]):
-        if token.text.upper() in {"FROM", "JOIN", ",", "INTO", "UPDATE"}:
-            table, alias = tokens[at + 1], tokens[at + 2]
-            if alias.text.upper() == "AS" and at + 3 < len(tokens):
-                alias = tokens[at + 3]
-            aliases.setdefault(alias.text, table.text)
+    texts = [*(token.text for token in tokens), "", ""]
+    tables: dict[str, str] = {}
+    for word, table, alias, behind in zip(*(texts[i:] for i in range(4)), strict=False):
+        if word.upper() in {"FROM", "JOIN", "INTO", "UPDATE"}:
+            tables[table] = table
+        if word.upper() in {"FROM", "JOIN", "INTO", "UPDATE", ","}:
+            tables.setdefault(behind if alias.upper() == "AS" else alias, table)
     for detail in details:
         if found := _DETAIL.match(detail):
-            yield Access(aliases.get(found[2], found[2]), found[1] == "SEARCH" and bool(found[3]))
+            # An index that the engine makes for one query is none of the table's.
+            is_by_index = found[1] == "SEARCH" and bool(found[3]) and "AUTOMATIC" not in detail
+            yield Access(tables.get(found[2], found[2]), is_by_index)

@@ -1,6 +1,5 @@
--- Until the transaction ends, a plan that does for any parameters, and reads a whole table only
--- where no index can serve.
+-- From now on, plans that do for any parameters, and read a whole table only where no index can serve.
 -- kind: script
 -- allow: half because SQLite's plan is always for any parameters
-SET LOCAL plan_cache_mode = force_generic_plan;
-SET LOCAL enable_seqscan = off;
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
