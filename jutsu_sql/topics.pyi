@@ -18,7 +18,19 @@ class BarsAtRow(NamedTuple):
     close: float
     volume: float
 
+class BarsExtentRow(NamedTuple):
+    first_ts: datetime | None
+    last_ts: datetime | None
+
 class BarsLatestRow(NamedTuple):
+    ts: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+class BenchBarsOfRow(NamedTuple):
     ts: datetime
     open: float
     high: float
@@ -72,6 +84,10 @@ class LoadsSeriesRow(NamedTuple):
     first_ts: datetime
     last_ts: datetime
 
+class LoadsUnfinishedRow(NamedTuple):
+    load_id: int
+    series_id: int
+
 class RejectedListRow(NamedTuple):
     load_id: int
     position: int
@@ -80,6 +96,11 @@ class RejectedListRow(NamedTuple):
     ts: datetime | None
     reason: str
     raw: str
+
+class ResampleExtentRow(NamedTuple):
+    first_ts: datetime | None
+    last_ts: datetime | None
+    observed_at: datetime
 
 class RevisionsHistoryRow(NamedTuple):
     load_id: int | None
@@ -123,19 +144,33 @@ class SeriesSummaryRow(NamedTuple):
     first_ts: datetime | None
     last_ts: datetime | None
 
+class SnapshotsObstacleRow(NamedTuple):
+    obstacle: str | None
+
+class SnapshotsStatesRow(NamedTuple):
+    series_id: int | None
+    symbol: str | None
+    timeframe: str | None
+    state: str | None
+
 class StageChangedSeriesRow(NamedTuple):
     series_id: int | None
-    first_ts: datetime | None
-    last_ts: datetime | None
+    new_bars: int | None
 
 class StageConflictRow(NamedTuple):
     symbol: str
     timeframe: str
     ts: datetime | None
 
+class StreamTopic:
+    def next_ts(self, *, series_id: int, start: datetime | date) -> datetime | None:
+        """The time of the first bar of one series from :start on."""
+    def window(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date, n: int) -> dict[str, NDArray[Any]]:
+        """The bars of many series from :start to :end, both inclusive, by series and then time; :n of them at most."""
+
 class StageTopic:
     def changed_series(self, *, new_only: int) -> list[StageChangedSeriesRow]:
-        """The series that a merge of new bars, and of changed ones unless :new_only is 1, touches, and where."""
+        """The series that a merge of new bars, and of changed ones unless :new_only is 1, touches, and how many bars of each are new."""
     def clear(self) -> None:
         """Make room for the next batch of the same load."""
     def compare(self, *, observed_at: datetime | date | None) -> int:
@@ -143,9 +178,11 @@ class StageTopic:
     def conflict(self) -> StageConflictRow | None:
         """The first stored bar that the batch would meet, in key order."""
     def create(self) -> None:
-        """The batch that may overlap what is stored, and what sets it apart from that."""
+        """The batch that may overlap what is stored, and what sets it apart from that. Until the load ends, the planner is told what holds on a disk without a head: where a few bars of many change, their rows are looked up one by one. At the default of 4 it reads all of bars, three times."""
     def drop(self) -> None:
         """Done with the batch. A rollback drops both tables as well."""
+    def forget_changes(self) -> int:
+        """Before the batch is compared once more."""
     def kept(self) -> dict[str, NDArray[Any]]:
         """The bars of the batch that an earlier load knew better."""
     def load(self) -> int:
@@ -156,6 +193,12 @@ class StageTopic:
         """Insert the new bars, in key order, which keeps two loaders from a deadlock."""
     def revise_changed(self) -> int:
         """Keep the bars that the batch replaces, unless this very load wrote them."""
+
+class SnapshotsTopic:
+    def obstacle(self) -> SnapshotsObstacleRow | None:
+        """Why changes of bars may go unseen here, or NULL."""
+    def states(self, *, names: Any) -> list[SnapshotsStatesRow]:
+        """The series named in :names, a JSON array of [symbol, timeframe], each with the state of its bars: it is another one after every change of them, and NULL where changes may go unseen."""
 
 class SeriesTopic:
     def find(self, *, symbol: str, timeframe: str) -> SeriesFindRow | None:
@@ -193,6 +236,12 @@ class RevisionsTopic:
     def undo_stage(self, *, load_id: int | None, series_id: int | None, start: datetime | date | None, end: datetime | date | None, undone: int | None) -> int:
         """What taking back the load :undone means for one series from :start to :end: bars of it that are still current go back to what they replaced ('changed') or go away ('gone'); bars that it deleted and nobody has written since come back ('new'). What later loads have made is left alone."""
 
+class ResampleTopic:
+    def bars(self, *, series_id: int, width_s: float, labels: Sequence[datetime | date], starts: Sequence[datetime | date], ends: Sequence[datetime | date]) -> dict[str, NDArray[Any]]:
+        """The bars of one series, put together in buckets. Part i is what lies from :starts[i] up to, and without, :ends[i]; it is cut every :width_s seconds from its start, and the bucket that begins so long after the start gets the time that lies so long after :labels[i]. Parts of one label are one bucket. Labels rise. Volumes add up as integers, of whole units and of 1e-12 of one: in any order, on any engine, the same. The order of the parts lets the engine sort within each, where it would sort all bars; with a join instead of the two subqueries it reads all bars twice more."""
+    def extent(self, *, series_id: int) -> ResampleExtentRow | None:
+        """The first and the last bar of one series, and when the last was observed."""
+
 class RejectedTopic:
     def insert(self, *, load_id: int | None, rows: Any) -> int:
         """Keep refused rows, from a JSON array of [position, symbol, timeframe, ISO time, microseconds, reason, raw]; both times may be null."""
@@ -200,6 +249,10 @@ class RejectedTopic:
         """Refused rows, of one load or of all, by load and position."""
 
 class LoadsTopic:
+    def add_part(self, *, received: int | None, inserted: int | None, updated: int | None, unchanged: int | None, kept: int | None, load_id: int | None) -> int:
+        """Add what one part of a load over several connections has done, unless the load has been closed."""
+    def discard(self, *, load_id: int | None) -> int:
+        """Forget a load that was begun, and of which nothing is in."""
     def find(self, *, load_id: int) -> LoadsFindRow | None:
         """One load."""
     def finish(self, *, load_id: int | None, received: int | None, inserted: int | None, updated: int | None, unchanged: int | None, kept: int | None, rejected: int | None, deleted: int | None) -> int:
@@ -210,8 +263,12 @@ class LoadsTopic:
         """The last :n loads, newest first."""
     def series(self, *, load_id: int) -> list[LoadsSeriesRow]:
         """The series that a load changed, and where."""
+    def set_content(self, *, content_sha256: str | None, load_id: int | None) -> int:
+        """Note what a load was of, once all of it is in."""
     def start(self, *, kind: str | None, source: str | None, uri: str | None, content_sha256: str | None, observed_at: datetime | date | None, started_at: datetime | date | None, actor: str | None, tool_version: str | None) -> int | None:
         """Begin a load and give its id."""
+    def unfinished(self, *, own_id: int) -> list[LoadsUnfinishedRow]:
+        """The series that unfinished loads other than :own_id have touched."""
     def with_content(self, *, content_sha256: str) -> int | None:
         """The last load of the same content, if it is all in and no later load has changed anything in its ranges."""
 
@@ -227,7 +284,7 @@ class CopyTopic:
 
 class ConnectionTopic:
     def open(self) -> None:
-        """What every new connection is set to. Times come back in UTC whatever the server says."""
+        """What every new connection is set to. Times come back in UTC whatever the server says. Compiling a query that then runs for a second or two takes as long as running it."""
     def version(self) -> str | None:
         """The server's version."""
 
@@ -236,34 +293,68 @@ class CheckTopic:
         """Set the times of a load, for fixtures."""
 
 class BenchTopic:
+    def bars_of(self, *, series_id: int) -> list[BenchBarsOfRow]:
+        """The bars of one series as plain rows, to be fetched without the toolkit."""
+    def checkpoint(self) -> int:
+        """Write out what earlier samples have left, so that nobody's sample pays for it."""
+    def count_differences(self) -> int | None:
+        """How many of the rows that bench.keep_rows took are not in bars, or not with the same values, bit for bit. Whose load it was does not matter. Every column is NOT NULL and finite."""
+    def count_rows(self) -> int | None:
+        """How many bars there are."""
     def empty(self) -> None:
         """Empty the table of the benchmark's own schema, and no other."""
+    def forget_history(self) -> int:
+        """Give back what bench.keep_history kept."""
+    def forget_rows(self) -> int:
+        """Give back what bench.keep_rows took."""
+    def insert_bar(self, *, series_id: int | None, load_id: int | None, ts: datetime | date | None, open: float | None, high: float | None, low: float | None, close: float | None, volume: float | None) -> int:
+        """One bar, as the user of a driver would insert it, again and again."""
+    def keep_history(self) -> int:
+        """Keep what bench.keep_rows took as the bars that a table has before anything is measured."""
+    def keep_rows(self) -> int:
+        """Keep the rows of bars, to compare later ones with."""
     def load_reference(self) -> int:
         """The server's own limit: COPY from a file that it reads itself, into the same table."""
+    def rest(self) -> int:
+        """What autovacuum does to bars a minute after they were loaded: nobody's sample sets hint bits."""
+    def restore_history(self) -> int:
+        """The bars that a table has before anything is measured."""
+    def row_versions(self) -> int | None:
+        """A number that changes when any version of any row is written: all their places and transactions."""
     def settle(self) -> int:
         """Nothing in the background while samples are compared, and statistics of the rows that are there."""
 
 class BarsTopic:
     def at(self, *, series_id: int, ts: datetime | date) -> BarsAtRow | None:
         """One bar of one series, by its time."""
+    def bare_pays(self, *, rows: int) -> int | None:
+        """1 if the key of bars is better built after a load of :rows bars: they are many, the table is empty, ours to alter, and a plain one."""
+    def claim(self) -> str | None:
+        """Say that this transaction renews the versions of the series whose bars it changes, by series.touch, and so need not renew that of all bars, for which writers would have to queue."""
     def delete(self, *, series_id: int | None, start: datetime | date | None, end: datetime | date | None) -> int:
         """Delete the bars of one series from :start to :end, both inclusive."""
-    def key_can_wait(self) -> int | None:
-        """1 if the key of bars can be built after a first load: the table is empty, ours to alter, and a plain one."""
+    def extent(self, *, series_id: int, start: datetime | date, end: datetime | date) -> BarsExtentRow | None:
+        """The times of the first and the last bar of one series from :start to :end, both inclusive."""
     def latest(self, *, series_id: int, n: int) -> list[BarsLatestRow]:
         """The last :n bars of one series, oldest first."""
     def load(self) -> int:
         """Bars in bulk, by binary COPY."""
+    def make_bare(self) -> None:
+        """Have the table alone until the transaction ends, or fail at once; and drop its key for a first load."""
+    def make_whole(self) -> None:
+        """Build the key after a first load."""
     def overlaps(self, *, series_id: int, first: datetime | date, last: datetime | date) -> int | None:
         """1 if a series has a bar from :first to :last, else 0."""
     def read(self, *, series_id: int, start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
-        """The bars of one series from :start to :end, both inclusive, in time order. One row of arrays: an ordered subquery under array_agg(x) is 2.8 times faster than array_agg(x ORDER BY ts)."""
+        """The bars of one series from :start to :end, both inclusive, in time order. One row of arrays: an ordered subquery under array_agg(x) is 2.8 times faster than array_agg(x ORDER BY ts), and a line segment carries four doubles through one aggregate and one output function."""
     def read_as_of(self, *, series_id: int, start: datetime | date, end: datetime | date, as_of: datetime | date) -> dict[str, NDArray[Any]]:
         """The bars of one series from :start to :end as they were known at :as_of, in time order."""
     def read_latest(self, *, series_id: int, end: datetime | date, n: int) -> dict[str, NDArray[Any]]:
         """The last :n bars of one series up to :end, in time order."""
-    def read_many(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
-        """The bars of many series from :start to :end, both inclusive, by series and then time."""
+    def read_piece(self, *, series_id: int, start: datetime | date, end: datetime | date, n: int) -> dict[str, NDArray[Any]]:
+        """The first :n bars of one series from :start to :end, both inclusive, in time order, as in bars.read."""
+    def read_warm(self, *, series_id: int, end: datetime | date, start: datetime | date, n: int) -> dict[str, NDArray[Any]]:
+        """The last :n bars of one series before :start, and all from there to :end (inclusive), in time order."""
     def revise(self, *, superseded_by: int | None, series_id: int | None, start: datetime | date | None, end: datetime | date | None) -> int:
         """Keep the bars of one series from :start to :end as what the load :superseded_by is about to delete."""
 
@@ -279,7 +370,10 @@ class Topics:
     copy: CopyTopic
     loads: LoadsTopic
     rejected: RejectedTopic
+    resample: ResampleTopic
     revisions: RevisionsTopic
     schema: SchemaTopic
     series: SeriesTopic
+    snapshots: SnapshotsTopic
     stage: StageTopic
+    stream: StreamTopic

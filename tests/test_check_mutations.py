@@ -34,9 +34,9 @@ MISTAKES = [
     ("batch/bar_rows.sqlite.sql", "CREATE TABLE bar_rows", "CREATE TABEL bar_rows"),
     ("bench/settle.postgresql.sql", "EXECUTE format('ANALYZE", "EXECUT format('ANALYZE"),
     # Columns of one engine only, or elsewhere.
-    ("bars/read.sqlite.sql", "SELECT ts, open, high", "SELECT ts, high, open"),
-    ("bars/read_latest.sqlite.sql", "close, volume\nFROM (", "close\nFROM ("),
-    ("bars/read_many.postgresql.sql", "array_agg(close) AS close", "array_agg(close) AS last"),
+    ("bars/read_warm.sqlite.sql", "SELECT ts, open, high", "SELECT ts, high, open"),
+    ("stream/window.sqlite.sql", "close, volume\nFROM bars", "close\nFROM bars"),
+    ("stream/window.postgresql.sql", "array_agg(close) AS close", "array_agg(close) AS last"),
     ("series/named.sqlite.sql", "SELECT series_id, symbol", "SELECT symbol, series_id"),
     # Wrong types.
     ("bars/overlaps.sql", "CAST(:series_id AS int)", "CAST(:series_id AS text)"),
@@ -44,7 +44,7 @@ MISTAKES = [
     ("bars/read_latest.sqlite.sql", "CAST(:n AS bigint)", "CAST(:n AS text)"),
     ("loads/finish.sqlite.sql", "CAST(:kept AS bigint)", "CAST(:kept AS text)"),
     ("loads/note_series.postgresql.sql", "AS timestamptz[])\n", "AS text[])\n"),
-    ("stage/create.sql", "CAST('' AS text) AS change", "CAST('' AS int) AS change"),
+    ("stage/create.postgresql.sql", "CAST('' AS text) AS change", "CAST('' AS int) AS change"),
     ("revisions/history.sql", "-- timestamps: ts, known_from,", "-- timestamps: ts,"),
     ("bars/latest.sql", "-- timestamps: ts", "-- timestamps: open"),
     # Swapped and missing halves; kinds.
@@ -55,7 +55,7 @@ MISTAKES = [
     ("bars/at.sql", "-- kind: one", "-- kind: value"),
     ("loads/start.sql", "\nRETURNING load_id", ""),
     ("loads/recent.sql", "-- kind: many", "-- kind: exec"),
-    ("bars/read_many.sqlite.sql", "-- kind: columns", "-- kind: many"),
+    ("stream/window.sqlite.sql", "-- kind: columns", "-- kind: many"),
     # Parameters.
     ("bars/read.sqlite.sql", "AND :end", "AND :stop"),
     ("series/touch.sqlite.sql", "= :load_id", "= 1"),
@@ -65,21 +65,17 @@ MISTAKES = [
     ("bars/at.sql", "WHERE series_id =", "WHERE series_id + 0 ="),
     ("bars/delete.sql", "WHERE series_id = CAST(:series_id AS int)", "WHERE :series_id = load_id"),
     ("bars/overlaps.sql", "CAST(:series_id AS int)", "CAST(:series_id AS numeric)"),
-    ("bars/read_many.sqlite.sql", "WHERE series_id IN", "WHERE +series_id IN"),
+    ("stream/window.sqlite.sql", "WHERE series_id IN", "WHERE +series_id IN"),
     ("loads/series.sql", "-- kind: many", "-- kind: many\n-- plan: index series"),
     # Another order.
     ("bars/latest.sql", ") AS newest\nORDER BY ts", ") AS newest"),
-    ("bars/read_latest.sqlite.sql", ") AS newest\nORDER BY ts", ") AS newest\nORDER BY ts DESC"),
-    ("bars/read_many.postgresql.sql", "ORDER BY series_id, ts", "ORDER BY ts, series_id"),
+    ("bars/read_warm.sqlite.sql", "    )\nORDER BY ts", "    )\nORDER BY ts DESC"),
+    ("stream/window.postgresql.sql", "ORDER BY series_id, ts", "ORDER BY ts, series_id"),
     ("series/matching.sql", "ORDER BY series_id", "-- in any order"),
     # Other rows.
-    ("bars/read.sqlite.sql", "BETWEEN :start AND :end", "BETWEEN :start AND :end - 1"),
-    ("bars/read_latest.postgresql.sql", "ts <= :end", "ts < :end"),
-    (
-        "bars/read_as_of.sqlite.sql",
-        "superseded.finished_at > :as_of",
-        "written.finished_at > :as_of",
-    ),
+    ("bars/read_warm.sqlite.sql", "ts <= :end", "ts <= :end - 1"),
+    ("bars/read_warm.postgresql.sql", "ts < :start", "ts <= :start"),
+    ("stream/window.sqlite.sql", "AND ts BETWEEN :start", "AND ts BETWEEN 0"),
     # Percent signs and colons.
     ("series/summary.sql", "GROUP BY", "WHERE series.symbol NOT LIKE '%%x' GROUP BY"),
     ("bars/overlaps.sql", "THEN 1", "THEN 3 %% 2"),

@@ -838,7 +838,7 @@ def _read_pages(
         return None
     first, width = rows[0], len(rows[0])
     blanks = {
-        "result": f"result_{width}",
+        "result": f"found.result_{width}",
         "columns": listed(f"c{i}" for i in range(width)),
         "rowid": str(sqlite_image.FIRST_ROWID),
         "marks": ", ".join("?" * width),

@@ -1,6 +1,7 @@
 -- 1 if the key of bars is better built after a load of :rows bars: they are many, the table is empty,
 -- ours to alter, and a plain one.
 -- kind: value
+-- example: rows=10
 SELECT CASE
     WHEN CAST(:rows AS bigint) < 100000 THEN 0
     WHEN

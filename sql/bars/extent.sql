@@ -2,6 +2,7 @@
 -- kind: one
 -- timestamps: start, end, first_ts, last_ts
 -- plan: index bars
+-- example: series_id=1, start=2024-01-03, end=2024-01-05
 SELECT
     (
         SELECT min(ts)

@@ -1,5 +1,6 @@
 -- Put the triggers of bars back, word for word as the migration makes them.
 -- kind: script
+-- after: bars.make_bare
 CREATE TRIGGER bars_inserted AFTER INSERT ON bars BEGIN
     UPDATE series_versions SET version = randomblob(16) WHERE series_id = NEW.series_id;
 END;

@@ -2,6 +2,7 @@
 -- kind: columns
 -- timestamps: ts, start, end
 -- plan: index bars
+-- example: series_id=1, start=2024-01-04, end=2024-01-05, n=1
 SELECT
     array_agg(ts) AS ts,
     array_agg(open) AS open,

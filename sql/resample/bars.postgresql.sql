@@ -7,6 +7,7 @@
 -- kind: columns
 -- timestamps: ts
 -- plan: index bars
+-- allow: example because a header has no arrays of times
 SELECT
     array_agg(ts) AS ts,
     array_agg(open) AS open,

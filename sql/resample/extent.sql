@@ -2,6 +2,7 @@
 -- kind: one
 -- timestamps: first_ts, last_ts, observed_at
 -- plan: index bars
+-- example: series_id=1
 SELECT edges.first_ts, edges.last_ts, loads.observed_at
 FROM (
     SELECT min(ts) AS first_ts, max(ts) AS last_ts

@@ -2,6 +2,7 @@
 -- planner is told what holds on a disk without a head: where a few bars of many change, their rows
 -- are looked up one by one. At the default of 4 it reads all of bars, three times.
 -- kind: script
+-- allow: pair because the planner of SQLite needs not be told
 SET LOCAL random_page_cost = 1.1;
 SET LOCAL work_mem = '64MB';
 CREATE TEMP TABLE stage_bars AS

@@ -1,3 +1,4 @@
 -- Before the batch is compared once more.
 -- kind: exec
+-- after: stage.create
 DELETE FROM stage_changes

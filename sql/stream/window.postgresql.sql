@@ -2,7 +2,7 @@
 -- kind: columns
 -- timestamps: ts, start, end
 -- plan: index bars
--- example: series_ids=[1, 3], start=2024-01-01, end=2024-01-31
+-- example: series_ids=[1, 3], start=2024-01-01, end=2024-01-31, n=7
 SELECT
     array_agg(series_id) AS series_id,
     array_agg(ts) AS ts,
