@@ -48,6 +48,7 @@ _NULL = -1
 # sign, and how many decimals are shown (numeric_send in src/backend/utils/adt/numeric.c).
 _NUMERIC_HEADER = 4
 _NEGATIVE, _NAN = 0x4000, 0xC000
+LSEG_ARRAY_OID = 1018
 # What the elements of an array are, by the OID of the array type (pg_type.dat).
 ARRAY_DTYPES = {
     1000: np.dtype("?"),
@@ -57,7 +58,7 @@ ARRAY_DTYPES = {
     1021: np.dtype(">f4"),
     1022: np.dtype(">f8"),
     1185: np.dtype("M8[us]"),
-    1018: np.dtype((">f8", (4,))),  # lseg: four doubles as one value
+    LSEG_ARRAY_OID: np.dtype((">f8", (4,))),  # four doubles as one value
 }
 
 

@@ -34,7 +34,8 @@ MISTAKES = [
     ("batch/bar_rows.sqlite.sql", "CREATE TABLE bar_rows", "CREATE TABEL bar_rows"),
     ("bench/settle.postgresql.sql", "EXECUTE format('ANALYZE", "EXECUT format('ANALYZE"),
     # Columns of one engine only, or elsewhere.
-    ("bars/read_warm.sqlite.sql", "SELECT ts, open, high", "SELECT ts, high, open"),
+    ("bars/read.sqlite.sql", "SELECT ts, open, high", "SELECT ts, high, open"),
+    ("bars/read_latest.sqlite.sql", "close, volume\nFROM (", "close\nFROM ("),
     ("stream/window.sqlite.sql", "close, volume\nFROM bars", "close\nFROM bars"),
     ("stream/window.postgresql.sql", "array_agg(close) AS close", "array_agg(close) AS last"),
     ("series/named.sqlite.sql", "SELECT series_id, symbol", "SELECT symbol, series_id"),
@@ -73,7 +74,14 @@ MISTAKES = [
     ("stream/window.postgresql.sql", "ORDER BY series_id, ts", "ORDER BY ts, series_id"),
     ("series/matching.sql", "ORDER BY series_id", "-- in any order"),
     # Other rows.
-    ("bars/read_warm.sqlite.sql", "ts <= :end", "ts <= :end - 1"),
+    ("bars/read.sqlite.sql", "BETWEEN :start AND :end", "BETWEEN :start AND :end - 1"),
+    ("bars/read_latest.postgresql.sql", "ts <= :end", "ts < :end"),
+    ("bars/read_latest.sqlite.sql", ") AS newest\nORDER BY ts", ") AS newest\nORDER BY ts DESC"),
+    (
+        "bars/read_as_of.sqlite.sql",
+        "(superseded.finished_at > :as_of",
+        "(written.finished_at > :as_of",
+    ),
     ("bars/read_warm.postgresql.sql", "ts < :start", "ts <= :start"),
     ("stream/window.sqlite.sql", "AND ts BETWEEN :start", "AND ts BETWEEN 0"),
     # Percent signs and colons.

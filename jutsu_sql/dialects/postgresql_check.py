@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.pq import DiagnosticField, ExecStatus
 
+from jutsu_sql.copy_binary import LSEG_ARRAY_OID
 from jutsu_sql.dialects.base import fill
 from jutsu_sql.dialects.checker import (
     UNKNOWN,
@@ -45,6 +46,7 @@ _WORDS = {
     "date": "date",
     "uuid": "uuid",
 }
+_DOUBLES = Type("float", is_array=True, declared="_float8")
 _CATEGORIES = {"S": "text", "E": "text"}
 # The server analyses these when it prepares them; and of these there is nothing but to parse.
 _PREPARED = re.compile(
@@ -155,17 +157,23 @@ class PostgresqlChecker:
         result = pgconn.describe_prepared(b"")
         types = [self._type(result.param_type(i)) for i in range(result.nparams)]
         words = {token.text.upper() for token in tokens_of(text, "postgresql")}
-        columns = tuple(
-            self._column(result, i, can_be_nulled=bool(words & _NULLING))
+        columns = [
+            column
             for i in range(result.nfields)
-        )
-        return Description(dict(zip(names, types, strict=True)), columns)
+            for column in self._columns(result, i, can_be_nulled=bool(words & _NULLING))
+        ]
+        return Description(dict(zip(names, types, strict=True)), tuple(columns))
 
-    def _column(self, result: PGresult, at: int, *, can_be_nulled: bool) -> ResultColumn:
+    def _columns(self, result: PGresult, at: int, *, can_be_nulled: bool) -> Iterator[ResultColumn]:
+        """A column of a result, or those that the dialect makes of an array of line segments."""
+        name = (result.fname(at) or b"").decode()
+        oid = result.ftype(at)
+        if oid == LSEG_ARRAY_OID:
+            yield from (ResultColumn(part, _DOUBLES) for part in name.split(", "))
+            return
         stored = self._stored.get((result.ftable(at), result.ftablecol(at)))
         is_nullable = None if stored is None or can_be_nulled else not stored.is_not_null
-        name = (result.fname(at) or b"").decode()
-        return ResultColumn(name, self._type(result.ftype(at)), is_nullable)
+        yield ResultColumn(name, self._type(oid), is_nullable)
 
     def _type(self, oid: int) -> Type:
         row = self._types.get(oid)

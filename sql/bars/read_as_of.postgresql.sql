@@ -4,7 +4,6 @@
 -- plan: index bars
 -- example: series_id=1, start=2024-01-01, end=2024-01-31, as_of=2024-02-02T12:00Z
 -- example: series_id=1, start=2024-01-01, end=2024-01-31, as_of=2024-03-01
--- allow: columns because a line segment is four of them
 SELECT
     array_agg(ts) AS ts,
     array_agg(lseg(point(open, high), point(low, close))) AS "open, high, low, close",

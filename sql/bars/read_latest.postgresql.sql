@@ -3,7 +3,6 @@
 -- timestamps: ts, end
 -- plan: index bars
 -- example: series_id=1, end=2024-01-05, n=2
--- allow: columns because a line segment is four of them
 SELECT
     array_agg(ts) AS ts,
     array_agg(lseg(point(open, high), point(low, close))) AS "open, high, low, close",

@@ -3,7 +3,6 @@
 -- timestamps: ts, start, end
 -- plan: index bars
 -- example: series_id=1, start=2024-01-03, end=2024-01-31, n=2
--- allow: columns because a line segment is four of them
 SELECT
     array_agg(ts) AS ts,
     array_agg(lseg(point(open, high), point(low, close))) AS "open, high, low, close",
