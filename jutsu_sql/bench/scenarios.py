@@ -332,7 +332,7 @@ SCENARIOS = (
         7,
         _insert_200k_ratio,
         Metric.RATIO,
-        {"sqlite": 1.6, "postgresql": 1.25},
+        {"sqlite": 1.35, "postgresql": 1.0},
     ),
     Scenario(
         "point_lookup_ratio",
@@ -341,7 +341,7 @@ SCENARIOS = (
         151,  # short samples in turn: noise that lasts longer hits both sides of a pair
         _point_lookup_ratio,
         Metric.RATIO,
-        {"sqlite": 1.20, "postgresql": 1.05},
+        {"sqlite": 1.25, "postgresql": 1.05},
     ),
     Scenario(
         "pool_ratio",
