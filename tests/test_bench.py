@@ -315,7 +315,7 @@ def test_a_server_that_reads_no_files_is_not_measured(postgres_database: str) ->
             admin.execute(f"DROP ROLE {role}")
     assert result.verdict is Verdict.NOT_MEASURED
     assert "cannot COPY from a file" in result.note
-    assert result.limit == 1.25
+    assert result.limit == 1.0
 
 
 def test_wrong_results_are_no_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
