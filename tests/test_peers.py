@@ -250,20 +250,20 @@ def one_column_more(columns: Columns) -> Columns:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "wrong"),
+    ("spoil", "wrong", "is_apart"),
     [
-        (short_of_one, "series_id, ts, open, high, low, close, volume"),
-        (one_bit_off, "volume"),
-        (in_reverse, "series_id, ts, open, high, low, close, volume"),
-        (as_float32, "close"),
-        (without_series, "series_id"),
-        (one_column_more, "more columns"),
+        (short_of_one, "series_id, ts, open, high, low, close, volume", False),
+        (one_bit_off, "volume", False),
+        (one_bit_off, "volume", True),
+        (in_reverse, "series_id, ts, open, high, low, close, volume", False),
+        (as_float32, "close", False),
+        (without_series, "series_id", False),
+        (one_column_more, "more columns", False),
     ],
     ids=lambda given: getattr(given, "__name__", None),
 )
-@pytest.mark.parametrize("is_apart", [False, True])
 def test_what_is_read_fast_and_wrong_is_no_result(
-    sqlite_space: Space, spoil: Any, wrong: str, *, is_apart: bool
+    sqlite_space: Space, spoil: Any, wrong: str, is_apart: bool
 ) -> None:
     (right,) = (peer for peer in sqlite.READERS if peer.name == "sqlite3 fetchall")
     peer = replace(right, shape=Spoilt(spoil), is_apart=is_apart)
