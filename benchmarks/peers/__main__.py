@@ -198,7 +198,7 @@ def _read_lines(url: str, rows: int, rounds: int, only: Sequence[str]) -> Iterat
         stored = read.fill(space, rows)
         for panel in read.PANELS:
             for kind, peer in _readers(panel, dialect):
-                if not _is_chosen(only, panel.title, peer.name):
+                if not _is_chosen(only, f"{panel.title}: {peer.name}"):
                     continue
                 done = read.compare(space, panel, peer, stored, rounds)
                 yield Line(
