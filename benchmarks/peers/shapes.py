@@ -84,8 +84,9 @@ def columns_of_rows(rows: Sequence[Sequence[Any]]) -> Columns:
 
 
 def _column(name: str, values: Sequence[Any]) -> npt.NDArray[Any]:
-    if isinstance(values[0], datetime):  # NumPy takes none that are aware
-        return np.array([ts.replace(tzinfo=None) for ts in values], "M8[us]")
+    if isinstance(values[0], datetime):
+        # NumPy takes microseconds for each, and none that is aware. This is exact, and faster.
+        return np.rint(np.array([ts.timestamp() for ts in values]) * 1e6).astype(np.int64)
     return np.array(values, float if name in VALUES else np.int64)
 
 
