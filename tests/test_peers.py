@@ -6,8 +6,9 @@ At a scale that measures nothing. A peer whose library is not installed must be 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.peers import goals, postgresql, report, sqlite, write
+from benchmarks.peers import goals, postgresql, read, readers, report, shapes, sqlite, write
 from benchmarks.peers.__main__ import main
-from benchmarks.peers.peer import Columns, Peer, Place
+from benchmarks.peers.peer import Columns, Peer, Place, Reader
 from benchmarks.peers.report import Kind, Line
-from jutsu_sql import Database
+from jutsu_sql import BarStore, Database
 from jutsu_sql.bench import (
     Metric,
     NotMeasuredError,
@@ -190,6 +191,134 @@ def test_the_command_leaves_figures_that_a_later_run_adds_to(tmp_path: Path) -> 
     assert (tmp_path / "write.md").read_text().count("| sqlite3 executemany | 1,000 | 1 |") == 2
 
 
+ALL, PARALLEL, ONE, WARM = read.PANELS
+
+
+def compared_read(space: Space, panel: read.Panel, peer: Reader) -> read.Comparison:
+    return read.compare(space, panel, peer, read.fill(space, ROWS), 1)
+
+
+def require_read_or_missing(space: Space, panel: read.Panel, peer: Reader) -> None:
+    done = compared_read(space, panel, peer)
+    if absent := missing(peer):
+        assert done.result.verdict is Verdict.NOT_MEASURED
+        assert f"{absent[0]} is not installed: pip install" in done.result.note
+    else:
+        assert (done.result.verdict, done.result.note) == (Verdict.INFO, "")
+        assert done.result.work == (ROWS // 100 if panel is ONE else ROWS)
+        assert done.cpu_s is not None
+        assert min(done.cpu_s) > 0
+
+
+def readings(module: Any) -> list[Any]:
+    """Each reader, and each way of ours to read, at least once."""
+    limit = readers.files("bench.read_all")
+    pairs = [(ALL, peer) for peer in (*module.READERS, *limit)]
+    pairs += [(ONE, module.READERS[0]), (WARM, module.READERS[0])]
+    pairs += [(PARALLEL, peer) for peer in (*module.PARALLEL_READERS, limit[0])]
+    return [pytest.param(panel, peer, id=f"{panel.title}-{peer.name}") for panel, peer in pairs]
+
+
+@pytest.mark.parametrize(("panel", "peer"), readings(postgresql))
+def test_every_reader_of_postgresql_reads_the_same_bars(
+    postgresql_space: Space, panel: read.Panel, peer: Reader
+) -> None:
+    require_read_or_missing(postgresql_space, panel, peer)
+
+
+@pytest.mark.parametrize(("panel", "peer"), readings(sqlite))
+def test_every_reader_of_sqlite_reads_the_same_bars(
+    sqlite_space: Space, panel: read.Panel, peer: Reader
+) -> None:
+    require_read_or_missing(sqlite_space, panel, peer)
+
+
+def in_reverse(columns: Columns) -> Columns:
+    return {name: column[::-1] for name, column in columns.items()}
+
+
+def as_float32(columns: Columns) -> Columns:
+    return {**columns, "close": columns["close"].astype("f4")}
+
+
+def without_series(columns: Columns) -> Columns:
+    return {name: column for name, column in columns.items() if name != "series_id"}
+
+
+def one_column_more(columns: Columns) -> Columns:
+    return {**columns, "load_id": columns["series_id"]}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wrong", "is_apart"),
+    [
+        (short_of_one, "series_id, ts, open, high, low, close, volume", False),
+        (one_bit_off, "volume", False),
+        (one_bit_off, "volume", True),
+        (in_reverse, "series_id, ts, open, high, low, close, volume", False),
+        (as_float32, "close", False),
+        (without_series, "series_id", False),
+        (one_column_more, "more columns", False),
+    ],
+    ids=lambda given: getattr(given, "__name__", None),
+)
+def test_what_is_read_fast_and_wrong_is_no_result(
+    sqlite_space: Space, spoil: Any, wrong: str, is_apart: bool
+) -> None:
+    (right,) = (peer for peer in sqlite.READERS if peer.name == "sqlite3 fetchall")
+    peer = replace(right, shape=Spoilt(spoil), is_apart=is_apart)
+    result = compared_read(sqlite_space, ALL, peer).result
+    assert result.verdict is Verdict.NOT_MEASURED
+    assert result.note == f"wrong: {wrong}: not what is stored"
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """A shape that can travel to another process."""
+
+    spoil: Callable[[Columns], Columns]
+
+    def __call__(self, rows: Any) -> Columns:
+        return self.spoil(shapes.columns_of_rows(rows))
+
+
+def test_a_wrong_read_of_ours_is_no_result(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = read.fill(space, ROWS)
+    file = readers.files("bench.read_all")[0]
+    rightly = BarStore.read
+    monkeypatch.setattr(
+        BarStore, "read", lambda *given, **named: replace(rightly(*given, **named), open=stored.low)
+    )
+    result = read.compare(space, ALL, file, stored, 1).result
+    assert (result.verdict, result.note) == (
+        Verdict.NOT_MEASURED,
+        "wrong: open: not what is stored",
+    )
+
+
+def test_reading_is_judged_by_time_and_by_cpu(space: Space) -> None:
+    space = replace(space, scale=Scale.of("full"))
+    dialect, file = space.db.config.dialect, readers.files("bench.read_all")[0]
+    panel = replace(
+        ALL, limits={dialect: {file.name: 1e9}}, cpu_limits={dialect: {file.name: 1e-9}}
+    )
+    done = compared_read(space, panel, file)
+    assert done.cpu is not None
+    assert (done.result.verdict, done.cpu.verdict) == (Verdict.PASS, Verdict.FAIL)
+
+
+def test_the_command_leaves_figures_of_reads(tmp_path: Path) -> None:
+    arguments = ["read", "--engine", "sqlite", "--rows", "1000", "--rounds", "1"]
+    arguments += ["--only", "Arrow file", "--output", str(tmp_path)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    lines = json.loads((tmp_path / "read.json").read_text())
+    assert [line["panel"] for line in lines] == [panel.title for panel in read.PANELS]
+    text = (tmp_path / "read.md").read_text()
+    assert text.count("| an Arrow file, mapped | 1,000 | 1 |") == 3
+    assert "| read | read / it | middle half | its CPU | read CPU | verdict |" in text
+
+
 def line(name: str, ratio: float | None, verdict: Verdict = Verdict.INFO) -> Line:
     times = (None, None) if ratio is None else (ratio, 1.0)
     result = Result(
@@ -216,11 +345,11 @@ def test_the_table_is_in_the_order_of_speed_with_what_is_missing_at_its_end(tmp_
     ]
     ((title, group),) = report.panels(lines)
     assert title == "SQLite 3: into an empty table"
-    assert [row[0] for row in report.rows_of(group)] == ["fast", "slow", "absent"]
+    assert [row[0] for row in report.table("write", group)[1]] == ["fast", "slow", "absent"]
     assert report.notes(group) == ["- absent: not here", "Versions: x 1."]
     assert [name.split(", ")[1] for name in report.failed(lines)] == ["absent", "fast"]
-    report.write_markdown(tmp_path / "table.md", lines)
+    report.write_markdown(tmp_path / "table.md", "write", lines)
     assert (
-        "| slow | 10 | 1 | 1,000 ms | 0 k/s | 0 ms | 100 ms | 0.10 |"
+        "| slow | 10 | 1 | 1,000 ms | 0 k/s | 0.0 ms | 100 ms | 0.10 |"
         in (tmp_path / "table.md").read_text()
     )

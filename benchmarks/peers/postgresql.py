@@ -1,4 +1,4 @@
-"""What loads bars into PostgreSQL, each as its own documentation recommends for many rows."""
+"""What writes bars into PostgreSQL and reads them, as its documentation has it for many rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from benchmarks.peers import shapes, writers
-from benchmarks.peers.peer import Peer, Place
+from benchmarks.peers import readers, shapes, writers
+from benchmarks.peers.peer import Peer, Place, Reader
 from jutsu_sql.queries import Queries
 
 Rows = list[tuple[Any, ...]]
@@ -37,6 +38,12 @@ def _psycopg(place: Place) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
+@contextmanager
+def _psycopg_as_it_comes(place: Place) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(place.config.conninfo) as connection:
+        yield connection
+
+
 def _text_copy(connection: psycopg.Connection[Any], queries: Queries, rows: Rows) -> None:
     text = queries["bench.copy_in"].statements[0].encode()
     with connection.transaction(), connection.cursor() as cursor, cursor.copy(text) as copy:
@@ -56,6 +63,10 @@ def _executemany(connection: psycopg.Connection[Any], queries: Queries, rows: Ro
     text, _ = queries["bench.insert_bar"].render("numbered")
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(text.encode(), rows)
+
+
+def _binary_fetchall(connection: psycopg.Connection[Any], queries: Queries, name: str) -> Any:
+    return connection.execute(queries[name].statements[0].encode(), binary=True).fetchall()
 
 
 @contextmanager
@@ -85,6 +96,11 @@ def _asyncpg_copy(connected: tuple[asyncio.Runner, Any], _queries: Queries, rows
     runner.run(connection.copy_records_to_table("bars", records=rows, columns=list(_TYPES)))
 
 
+def _asyncpg_fetch(connected: tuple[asyncio.Runner, Any], queries: Queries, name: str) -> Any:
+    runner, connection = connected
+    return runner.run(connection.fetch(queries[name].statements[0]))
+
+
 @contextmanager
 def _psycopg2(place: Place) -> Iterator[Any]:
     import psycopg2
@@ -107,6 +123,17 @@ def _adbc(place: Place) -> Iterator[Any]:
 
     with adbc.connect(place.config.conninfo) as connection:
         yield connection
+
+
+@contextmanager
+def _url(place: Place) -> Iterator[str]:
+    """The same server, in the one form that connectorx takes."""
+    given = conninfo_to_dict(place.config.conninfo)
+    host, port = given.get("host") or "localhost", given.get("port") or 5432
+    user, password = (quote(str(given.get(key) or ""), safe="") for key in ("user", "password"))
+    place_at = f"{quote(str(host), safe='')}:{port}/{given['dbname']}"
+    options = urlencode({"options": given["options"]}, quote_via=quote)
+    yield f"postgresql://{user}:{password}@{place_at}?{options}"
 
 
 @contextmanager
@@ -180,5 +207,80 @@ WRITERS = (
         writers.pandas_to_sql,
         shapes.pandas_frame,
         _SLOW_ROWS,
+    ),
+)
+READERS = (
+    Reader(
+        "ADBC",
+        ("adbc-driver-postgresql",),
+        _adbc,
+        readers.adbc_fetch,
+        shapes.columns_of_arrow,
+    ),
+    Reader(
+        "connectorx",
+        ("connectorx",),
+        _url,
+        readers.connectorx_read,
+        shapes.columns_of_arrow,
+    ),
+    Reader(
+        "polars read_database, ADBC",
+        ("polars", "adbc-driver-postgresql"),
+        _adbc,
+        readers.polars_read_database,
+        shapes.columns_of_polars,
+    ),
+    Reader(
+        "pandas read_sql, ADBC",
+        ("pandas", "adbc-driver-postgresql"),
+        _adbc,
+        readers.pandas_read_sql,
+        shapes.columns_of_pandas,
+    ),
+    Reader("asyncpg fetch", ("asyncpg",), _asyncpg, _asyncpg_fetch, shapes.columns_of_rows),
+    Reader(
+        "psycopg fetchall, binary",
+        ("psycopg",),
+        _psycopg,
+        _binary_fetchall,
+        shapes.columns_of_rows,
+    ),
+    Reader(
+        "psycopg fetchall, text",
+        ("psycopg",),
+        _psycopg,
+        readers.fetchall,
+        shapes.columns_of_rows,
+    ),
+    Reader(
+        "aiosql, psycopg",
+        ("aiosql", "psycopg"),
+        _psycopg_as_it_comes,
+        readers.aiosql_rows("psycopg"),
+        shapes.columns_of_rows,
+    ),
+    Reader(
+        "SQLAlchemy Core",
+        ("sqlalchemy", "psycopg"),
+        _sqlalchemy,
+        readers.sqlalchemy_core,
+        shapes.columns_of_rows,
+    ),
+    Reader(
+        "pandas read_sql, SQLAlchemy",
+        ("pandas", "sqlalchemy", "psycopg"),
+        _sqlalchemy,
+        readers.pandas_read_sql,
+        shapes.columns_of_pandas,
+    ),
+)
+PARALLEL_READERS = (
+    Reader(
+        "connectorx, 2 connections",
+        ("connectorx",),
+        _url,
+        readers.connectorx_in_parts,
+        shapes.ordered_columns_of_arrow,
     ),
 )

@@ -14,29 +14,16 @@ from typing import Any
 
 from jutsu_sql.bench import Result, Verdict
 
-COLUMNS = (
-    "against",
-    "bars",
-    "rounds",
-    "its time",
-    "its rate",
-    "of it shaping",
-    "write",
-    "write / it",
-    "middle half",
-    "target",
-    "verdict",
-)
 _LINE_INCHES = 0.32
 
 
 class Kind(StrEnum):
-    """What ``BarStore.write`` is compared with."""
+    """What ``BarStore.write`` or ``read`` is compared with."""
 
     PEER = "peer"
     LIMIT = "the engine's own limit"
     OWN = "another way of the toolkit"
-    OTHER = "something that is no way of loading these bars"
+    OTHER = "something that is no way of moving these bars"
 
 
 _COLOURS = {Kind.PEER: "#2e86c1", Kind.LIMIT: "#7f8c8d", Kind.OWN: "#e59866"}
@@ -45,10 +32,11 @@ _TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One comparison, with ``BarStore.write`` as the subject of ``result``.
+    """One comparison, with ``BarStore.write`` or ``read`` as the subject of ``result``.
 
     What its reference is, ``kind`` says: a peer, the engine's limit, ... ; ``versions`` are those
-    of its libraries, and ``shaping_s`` is what it took to make its rows of columns.
+    of its libraries, ``shaping_s`` is what it took to make its rows of columns, or columns of its
+    rows, and ``cpu_s`` what the client's processes worked for the reference and for the subject.
     """
 
     engine: str
@@ -57,6 +45,7 @@ class Line:
     result: Result
     shaping_s: float | None = None
     versions: Sequence[str] = ()
+    cpu_s: Sequence[float] | None = None
 
 
 def machine() -> str:
@@ -89,16 +78,42 @@ def _load(file: Path) -> list[Line]:
     ]
 
 
-def rows_of(lines: Sequence[Line]) -> list[tuple[str, ...]]:
-    """A row of text for each line, in the order of ``COLUMNS``."""
-    return [_row(line) for line in lines]
+def table(verb: str, lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
+    """The titles and a row of text for each line, less what no line has anything in.
+
+    The verb is ``write`` or ``read``.
+    """
+    filled = [
+        [title, *cells] for title, *cells in zip(_titles(verb), *map(_row, lines), strict=True)
+    ]
+    titles, *rows = zip(*(column for column in filled if any(column[1:])), strict=True)
+    return list(titles), [list(row) for row in rows]
+
+
+def _titles(verb: str) -> tuple[str, ...]:
+    return (
+        "against",
+        "bars",
+        "rounds",
+        "its time",
+        "its rate",
+        "of it shaping",
+        verb,
+        f"{verb} / it",
+        "middle half",
+        "its CPU",
+        f"{verb} CPU",
+        "target",
+        "verdict",
+    )
 
 
 def _row(line: Line) -> tuple[str, ...]:
     result = line.result
     target = "" if result.limit is None else f"<= {result.limit:.2f}"
     if result.reference_s is None or result.median_s is None or result.ratio is None:
-        return (result.name, *[""] * (len(COLUMNS) - 3), target, str(result.verdict))
+        return (result.name, *[""] * (len(_titles("")) - 3), target, str(result.verdict))
+    digits = 2 if result.ratio >= 0.1 else 3
     low, high = result.ratio_quartiles or (result.ratio, result.ratio)
     return (
         result.name,
@@ -108,15 +123,16 @@ def _row(line: Line) -> tuple[str, ...]:
         f"{result.work / result.reference_s / 1e3:,.0f} k/s",
         "" if line.shaping_s is None else _time(line.shaping_s),
         _time(result.median_s),
-        f"{result.ratio:.2f}",
-        f"{low:.2f}..{high:.2f}",
+        f"{result.ratio:.{digits}f}",
+        f"{low:.{digits}f}..{high:.{digits}f}",
+        *([""] * 2 if line.cpu_s is None else map(_time, line.cpu_s)),
         target,
         str(result.verdict),
     )
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds * 1e3:,.0f} ms"
+    return f"{seconds * 1e3:,.{0 if seconds >= 0.1 else 1}f} ms"
 
 
 def panels(lines: Iterable[Line]) -> list[tuple[str, list[Line]]]:
@@ -128,16 +144,17 @@ def panels(lines: Iterable[Line]) -> list[tuple[str, list[Line]]]:
 
 
 def _times(line: Line) -> float:
-    """The reference's time in multiples of that of ``BarStore.write``."""
+    """The reference's time in multiples of that of the subject."""
     return 1 / line.result.ratio if line.result.ratio else float("inf")
 
 
-def write_markdown(file: Path, lines: Sequence[Line]) -> None:
+def write_markdown(file: Path, verb: str, lines: Sequence[Line]) -> None:
     """One table for each panel, and what was measured on what."""
     text = [f"{machine()}.", ""]
     for title, group in panels(lines):
-        text += [f"### {title}", "", _markdown(COLUMNS), _markdown(["---"] * len(COLUMNS))]
-        text += [_markdown(row) for row in rows_of(group)]
+        head, rows = table(verb, group)
+        text += [f"### {title}", "", _markdown(head), _markdown(["---"] * len(head))]
+        text += map(_markdown, rows)
         text += ["", *notes(group), ""]
     file.write_text("\n".join(text).rstrip() + "\n")
 
@@ -153,8 +170,8 @@ def notes(lines: Sequence[Line]) -> list[str]:
     return said + ([f"Versions: {', '.join(versions)}."] if versions else [])
 
 
-def draw(file: Path, lines: Iterable[Line]) -> None:
-    """The time of each way of loading, in multiples of that of ``BarStore.write``.
+def draw(file: Path, verb: str, lines: Iterable[Line]) -> None:
+    """The time of each way of moving bars, in multiples of that of ``BarStore.write`` or ``read``.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
@@ -170,7 +187,7 @@ def draw(file: Path, lines: Iterable[Line]) -> None:
     axes = figure.subplots(len(charts), squeeze=False, sharex=True, height_ratios=heights)
     for axis, (title, group) in zip(axes.flat, charts, strict=True):
         _draw_panel(axis, title, group)
-    axes.flat[-1].set_xlabel("time in multiples of BarStore.write; to the left is faster")
+    axes.flat[-1].set_xlabel(f"time in multiples of BarStore.{verb}; to the left is faster")
     figure.savefig(file, dpi=150)
 
 

@@ -1,14 +1,16 @@
-"""Columns as what the peers take, as their users would convert them."""
+"""Columns as what the peers take, and from what they give, as their users would convert them."""
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.peers.peer import Columns
+from jutsu_sql.bars import VALUES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,3 +68,46 @@ def polars_frame(columns: Columns) -> pl.DataFrame:
     if columns["ts"].dtype.kind == "M":
         frame = frame.with_columns(pl.col("ts").dt.replace_time_zone("UTC"))
     return frame
+
+
+# What is read, in its order; without the first where it is one series.
+_READ = ("series_id", "ts", *VALUES)
+
+
+def columns_of_rows(rows: Sequence[Sequence[Any]]) -> Columns:
+    """From tuples, or what is like them."""
+    names = _READ[-len(rows[0]) :]
+    return {
+        name: _column(name, values)
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    }
+
+
+def _column(name: str, values: Sequence[Any]) -> npt.NDArray[Any]:
+    if isinstance(values[0], datetime):
+        # NumPy takes microseconds for each, and none that is aware. This is exact, and faster.
+        return np.rint(np.array([ts.timestamp() for ts in values]) * 1e6).astype(np.int64)
+    return np.array(values, float if name in VALUES else np.int64)
+
+
+def columns_of_arrow(table: pa.Table) -> Columns:
+    """From an Arrow table; without a copy where a column is in one piece."""
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def ordered_columns_of_arrow(table: pa.Table) -> Columns:
+    """From an Arrow table whose parts come in any order."""
+    return columns_of_arrow(table.sort_by([("series_id", "ascending"), ("ts", "ascending")]))
+
+
+def columns_of_pandas(frame: pd.DataFrame) -> Columns:
+    """From a pandas data frame."""
+    columns = {name: frame[name].to_numpy() for name in frame.columns if name != "ts"}
+    ts = frame["ts"]
+    stored = ts.dtype == np.int64
+    return {**columns, "ts": ts.to_numpy(np.int64 if stored else "M8[us]")}
+
+
+def columns_of_polars(frame: pl.DataFrame) -> Columns:
+    """From a polars data frame."""
+    return {name: frame[name].to_numpy() for name in frame.columns}

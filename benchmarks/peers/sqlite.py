@@ -1,7 +1,8 @@
-"""What loads bars into SQLite, each on a connection with the pragmas of the toolkit's own.
+"""What writes bars into SQLite and reads them, on connections with the pragmas of the toolkit's.
 
-ADBC brings an SQLite library of its own. Two of them in one process drop each other's locks
-(https://www.sqlite.org/howtocorrupt.html, 2.2.1), and bars got lost that way: it works apart.
+ADBC and connectorx bring an SQLite library of their own. Two of them in one process drop each
+other's locks (https://www.sqlite.org/howtocorrupt.html, 2.2.1), and bars got lost that way: they
+work apart.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers import shapes, writers
-from benchmarks.peers.peer import Columns, Peer, Place
+from benchmarks.peers import readers, shapes, writers
+from benchmarks.peers.peer import Columns, Peer, Place, Reader
 from jutsu_sql.queries import Queries
 
 
@@ -64,6 +65,11 @@ def _sqlalchemy(place: Place) -> Iterator[Any]:
         yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _url(place: Place) -> Iterator[str]:
+    yield f"sqlite://{place.config.database}"
 
 
 def _stored(shape: Callable[[Columns], Any], columns: Columns) -> Any:
@@ -120,3 +126,60 @@ WRITERS = (
         partial(_stored, shapes.mappings),
     ),
 )
+READERS = (
+    Reader(
+        "ADBC",
+        ("adbc-driver-sqlite",),
+        _adbc,
+        readers.adbc_fetch,
+        shapes.columns_of_arrow,
+        is_apart=True,
+    ),
+    Reader(
+        "connectorx",
+        ("connectorx",),
+        _url,
+        readers.connectorx_read,
+        shapes.columns_of_arrow,
+        is_apart=True,
+    ),
+    Reader(
+        "polars read_database, ADBC",
+        ("polars", "adbc-driver-sqlite"),
+        _adbc,
+        readers.polars_read_database,
+        shapes.columns_of_polars,
+        is_apart=True,
+    ),
+    Reader(
+        "pandas read_sql, ADBC",
+        ("pandas", "adbc-driver-sqlite"),
+        _adbc,
+        readers.pandas_read_sql,
+        shapes.columns_of_pandas,
+        is_apart=True,
+    ),
+    Reader("sqlite3 fetchall", (), _sqlite3, readers.fetchall, shapes.columns_of_rows),
+    Reader(
+        "aiosql, sqlite3",
+        ("aiosql",),
+        _sqlite3,
+        readers.aiosql_rows("sqlite3"),
+        shapes.columns_of_rows,
+    ),
+    Reader(
+        "SQLAlchemy Core",
+        ("sqlalchemy",),
+        _sqlalchemy,
+        readers.sqlalchemy_core,
+        shapes.columns_of_rows,
+    ),
+    Reader(
+        "pandas read_sql, sqlite3",
+        ("pandas",),
+        _sqlite3,
+        readers.pandas_read_sql,
+        shapes.columns_of_pandas,
+    ),
+)
+PARALLEL_READERS: tuple[Reader, ...] = ()

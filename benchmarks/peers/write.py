@@ -122,8 +122,7 @@ def _case(
     with space.engine.keep_rows(space.db), peer.opened(space.db, table.columns()) as session:
 
         def move() -> None:
-            session.move()
-            shaping_s.append(session.shaping_s)
+            shaping_s.append(session.move().shaping_s)
 
         def reset() -> None:
             session.forget()
