@@ -38,6 +38,23 @@ class BenchBarsOfRow(NamedTuple):
     close: float
     volume: float
 
+class BenchReadAllRow(NamedTuple):
+    series_id: int
+    ts: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+class BenchReadOneRow(NamedTuple):
+    ts: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
 class CopyTablesRow(NamedTuple):
     name: str | None
 
@@ -315,6 +332,10 @@ class BenchTopic:
         """Keep the rows of bars, to compare later ones with."""
     def load_reference(self) -> int:
         """The server's own limit: COPY from a file that it reads itself, into the same table."""
+    def read_all(self) -> list[BenchReadAllRow]:
+        """All bars in the order of their key, as plain rows, to be fetched without the toolkit."""
+    def read_one(self) -> list[BenchReadOneRow]:
+        """The bars of the first series as plain rows, to be fetched without the toolkit. Its id stands in the text: ADBC reads by COPY, its fastest way, only without parameters, and connectorx takes none."""
     def rest(self) -> int:
         """What autovacuum does to bars a minute after they were loaded: nobody's sample sets hint bits."""
     def restore_history(self) -> int:
