@@ -222,6 +222,12 @@ def what_is_there(db: Database) -> tuple[Any, ...]:
     return files, schemas, BarStore(db).series(), db.run("testing.loads")
 
 
+@pytest.mark.parametrize(
+    "database_url",
+    [("sqlite-file", "UTC"), ("sqlite-memory", "UTC"), ("postgresql", "UTC")],
+    indirect=True,
+    ids="-".join,
+)
 @pytest.mark.parametrize("error", [None, RuntimeError, KeyboardInterrupt])
 def test_scratch_space_is_removed_and_the_users_bars_are_not_touched(
     db: Database, user_store: BarStore, error: type[BaseException] | None
