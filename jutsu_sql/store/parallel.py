@@ -125,7 +125,8 @@ class _ParallelWriter(Writer):
     def _store(self, bars: Bars, order: npt.NDArray[np.intp]) -> None:
         names = list({bars.series[code] for code in np.unique(bars.series_index[order]).tolist()})
         # Committed, so that no part can leave bars of a series that is not there.
-        if missing := [name for name in names if name not in find_series(self._db, names)]:
+        found = find_series(self._db, names)
+        if missing := [name for name in names if name not in found]:
             with self._db.transaction() as tx:
                 insert_series(tx, missing)
         batches = batches_of(self._tx, self.load, bars, order)
