@@ -20,6 +20,8 @@ from jutsu_sql.resources import SQL_DIR
 from jutsu_sql.topics import Topics
 
 _statement_log = logging.getLogger("jutsu_sql.sql")
+# One use of a named query: its name, and its parameters.
+Call = tuple[str, Mapping[str, Any]]
 
 
 def connect(
@@ -248,9 +250,15 @@ class Connection:
         """Run a named query here; see :meth:`Database.run`."""
         return self._statements[name](self._raw, params)
 
-    def run_each(self, name: str, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """What each call of a ``value`` or ``columns`` query gives: one round trip, if possible."""
-        return self._dialect.run_each(self._raw, self._queries[name], calls)
+    def run_all(self, calls: Iterable[Call]) -> list[Any]:
+        """What several queries give, each by its name and parameters, in their order.
+
+        They cost one round trip on PostgreSQL, so none can depend on what another gives. For any
+        kind but ``script``. If one fails, those after it are not run.
+        """
+        return self._dialect.run_all(
+            self._raw, [(self._queries[name], params) for name, params in calls]
+        )
 
     def bulk_load(self, name: str, blocks: Iterable[Block]) -> int:
         """Insert blocks of NumPy columns by a bulk query; gives the number of rows.

@@ -152,13 +152,13 @@ def test_one_load_row_a_call(store: BarStore, db: Database) -> None:
 
 
 def test_a_failed_write_leaves_nothing(store: BarStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    from jutsu_sql.store import writer
+    from jutsu_sql.store import loads
 
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     store.write(minutes(5), source="test")
-    monkeypatch.setattr(writer, "touch_series", interrupted)
+    monkeypatch.setattr(loads, "finish_load", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.write(minutes(50), source="test")
     with pytest.raises(KeyboardInterrupt):

@@ -34,17 +34,18 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @st.composite
 def contents(draw: st.DrawFn) -> list[dict[str, Any]]:
-    minutes = st.lists(st.integers(0, 200), max_size=40, unique=True)
+    # Also closer to each other than their timeframe says.
+    steps = st.lists(st.integers(0, 600), max_size=40, unique=True)
     return [
         {
             "symbol": symbol,
             "timeframe": "1m",
-            "ts": FIRST + minute * MINUTE,
+            "ts": FIRST + step * MINUTE / 3,
             **dict.fromkeys(("open", "high", "low", "close"), draw(PRICES)),
-            "volume": float(minute % 3),
+            "volume": float(step % 3),
         }
         for symbol in SYMBOLS
-        for minute in draw(minutes)
+        for step in draw(steps)
     ]
 
 
@@ -59,7 +60,7 @@ def contents(draw: st.DrawFn) -> list[dict[str, Any]]:
         lambda names: st.integers(0, 4).map(lambda count: names[:count])
     ),
     start=st.none() | st.integers(-5, 205),
-    minutes=st.none() | st.integers(0, 210),
+    minutes=st.none() | st.integers(0, 3) | st.integers(0, 210),
     parallel=st.integers(1, 3),
 )
 def test_every_read_is_what_plain_rows_say(
@@ -88,6 +89,15 @@ def test_every_read_is_what_plain_rows_say(
     for symbol in symbols[:1]:
         alone = store.read(symbol, "1m", first, last, parallel=parallel)
         assert [tuple(bar) for bar in alone] == [row for row in expected if row[0] == symbol]
+
+
+def test_bars_closer_than_their_timeframe_are_all_read(store: BarStore) -> None:
+    ts = np.datetime64("2024-01-02", "us") + np.arange(9) * np.timedelta64(10, "s")
+    for symbol in SYMBOLS:
+        store.write(Bars.from_arrays(symbol, "1m", ts, *[np.arange(9.0)] * 5), source="test")
+    # A minute has one of each at most, so that the three are asked for together.
+    got = store.read(SYMBOLS, "1m", ts[0], ts[-1] - np.timedelta64(15, "s"))
+    assert [(bar.symbol, bar.close) for bar in got] == [(s, c) for s in SYMBOLS for c in range(7)]
 
 
 def constant(value: float) -> Bars:

@@ -46,8 +46,8 @@ class Dialect(Protocol):
     def one_state(self, count: int) -> AbstractContextManager[list[Any]]:
         """Connections that all see one committed state and take no writes: one in memory."""
 
-    def run_each(self, raw: Any, query: Query, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The value or the columns of each call, in as few round trips as the engine allows."""
+    def run_all(self, raw: Any, calls: Sequence[tuple[Query, Mapping[str, Any]]]) -> list[Any]:
+        """What each query gives, in as few round trips as the engine allows."""
 
     def bulk_load(self, raw: Any, query: Query, blocks: Iterable[Block]) -> int:
         """Insert blocks of equally long columns by a bulk query; gives the number of rows."""

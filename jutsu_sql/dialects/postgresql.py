@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from types import NoneType
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -83,6 +84,7 @@ _VARIABLE_HEADER_BYTES = 4
 
 _PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType, Decimal, list))
 _Executor = Callable[["_Connection", Mapping[str, Any]], psycopg.Cursor[Any]]
+_Fetch = Callable[[psycopg.Cursor[Any]], Any]
 # By SQLSTATE, whole or by its class (postgresql.org/docs/current/errcodes-appendix.html).
 _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "08": errors.ConnectionFailedError,
@@ -169,7 +171,7 @@ class PostgresqlDialect:
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
         del create  # a server's databases are made by its administrator
         self._queries = queries
-        self._executors: dict[str, _Executor] = {}
+        self._halves: dict[str, tuple[_Executor, _Fetch]] = {}
         self._timeout_s = config.pool_timeout
         self._where = config.display_url
         given = conninfo_to_dict(config.conninfo)
@@ -278,19 +280,25 @@ class PostgresqlDialect:
         statement = _BY_KIND[query.kind](query)
         return in_transaction(self, statement) if query.kind is Kind.SCRIPT else statement
 
-    def run_each(
-        self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
+    def run_all(
+        self, raw: _Connection, calls: Sequence[tuple[Query, Mapping[str, Any]]]
     ) -> list[Any]:
-        execute = self._executors.get(query.name)
-        if execute is None:
-            execute = self._executors[query.name] = _executor(query)
-        result = _columns_of if query.kind is Kind.COLUMNS else _value_of
+        sent: list[tuple[_Fetch, psycopg.Cursor[Any]]] = []
         try:
             with raw.pipeline():
-                cursors = [execute(raw, params) for params in calls]
-            return [result(cursor) for cursor in cursors]
+                for query, params in calls:
+                    execute, fetch = self._halves_of(query)
+                    sent.append((fetch, execute(raw, params)))
+            return [fetch(cursor) for fetch, cursor in sent]
         except psycopg.Error as error:
-            raise translate(error, query.name) from error
+            raise translate(error, ", ".join({query.name: None for query, _ in calls})) from error
+
+    def _halves_of(self, query: Query) -> tuple[_Executor, _Fetch]:
+        """A query in two: to send it, and to take what came back."""
+        halves = self._halves.get(query.name)
+        if halves is None:
+            halves = self._halves[query.name] = _executor(query), _FETCHES[query.kind]()
+        return halves
 
     def bulk_load(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> int:
         text = query.statements[0]
@@ -561,12 +569,11 @@ def _compile_one(query: Query) -> Statement:
 
 
 def _compile_many(query: Query) -> Statement:
-    execute, read = _executor(query), _row_reader()
+    execute, fetch = _executor(query), _fetch_many()
 
-    def many(raw: _Connection, params: Mapping[str, Any]) -> list[Any]:
+    def many(raw: _Connection, params: Mapping[str, Any]) -> Any:
         try:
-            cursor = execute(raw, params)
-            return [read(cursor, row) for row in cursor.fetchall()]
+            return fetch(execute(raw, params))
         except psycopg.Error as error:
             raise translate(error, query.name) from error
 
@@ -688,6 +695,30 @@ def _compile_script(query: Query) -> Statement:
 
     return script
 
+
+def _fetch_one() -> _Fetch:
+    read = _row_reader()
+
+    def fetch(cursor: psycopg.Cursor[Any]) -> Any:
+        row = cursor.fetchone()
+        return row if row is None else read(cursor, row)
+
+    return fetch
+
+
+def _fetch_many() -> _Fetch:
+    read = _row_reader()
+    return lambda cursor: [read(cursor, row) for row in cursor.fetchall()]
+
+
+# What a query's answer becomes where sending it and taking the answer are two steps.
+_FETCHES: Mapping[Kind, Callable[[], _Fetch]] = {
+    Kind.ONE: _fetch_one,
+    Kind.MANY: _fetch_many,
+    Kind.VALUE: lambda: _value_of,
+    Kind.EXEC: lambda: attrgetter("rowcount"),
+    Kind.COLUMNS: lambda: _columns_of,
+}
 
 _BY_KIND: Mapping[Kind, Callable[[Query], Statement]] = {
     Kind.ONE: _compile_one,

@@ -369,13 +369,16 @@ class SqliteDialect:
             return in_transaction(self, statement)
         return _in_turn(statement) if query.writes else statement
 
-    def run_each(
-        self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
+    def run_all(
+        self, raw: _Connection, calls: Sequence[tuple[Query, Mapping[str, Any]]]
     ) -> list[Any]:
+        return [self._statement(query)(raw, params) for query, params in calls]
+
+    def _statement(self, query: Query) -> Statement:
         statement = self._compiled.get(query.name)
         if statement is None:
             statement = self._compiled[query.name] = self.compile(query)
-        return [statement(raw, params) for params in calls]
+        return statement
 
     def bulk_load(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> int:
         if not raw.in_transaction:

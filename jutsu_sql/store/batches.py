@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from jutsu_sql.bars import VALUES, Bars, Series
-from jutsu_sql.database import Connection
+from jutsu_sql.database import Call, Connection
 from jutsu_sql.errors import BarConflictError, DatabaseLockedError, IntegrityError
 from jutsu_sql.instants import datetime_from_us, us_from_datetime
-from jutsu_sql.store.loads import Load, Touched, note_series, resolve_series
+from jutsu_sql.store.loads import Load, Touched, resolve_series, series_note
 from jutsu_sql.timeframe import interval_end, parse_timeframe
 
 # Large enough for SQLite's images and small enough to bound memory; binary COPY cuts it further.
@@ -76,8 +76,7 @@ class BatchWriter:
 
     def write(self, bars: Bars, batches: Sequence[Batch]) -> None:
         """Store what is new or changed, keep what that replaces, and count."""
-        note_series(self._tx, self._load, [Touched(b.series_id, b.first, b.last) for b in batches])
-        overlapping = self._overlapping([batch for batch in batches if not batch.is_new])
+        overlapping = self._note(batches)
         direct, staged = [], []
         for batch in batches:
             if batch.series_id not in overlapping:
@@ -101,11 +100,16 @@ class BatchWriter:
         if self._has_stage:
             self._tx.run("stage.drop")
 
-    def _overlapping(self, batches: Sequence[Batch]) -> set[int]:
-        """The series that have a stored bar between the first and the last of their batch."""
-        calls = [{"series_id": b.series_id, "first": b.first, "last": b.last} for b in batches]
-        found = self._tx.run_each("bars.overlaps", calls) if calls else []
-        return {b.series_id for b, overlaps in zip(batches, found, strict=True) if overlaps}
+    def _note(self, batches: Sequence[Batch]) -> set[int]:
+        """Note the series of the batches; gives those with a stored bar in their batch's range."""
+        touched = [Touched(batch.series_id, batch.first, batch.last) for batch in batches]
+        older = [batch for batch in batches if not batch.is_new]
+        probes: list[Call] = [
+            ("bars.overlaps", {"series_id": b.series_id, "first": b.first, "last": b.last})
+            for b in older
+        ]
+        _, *found = self._tx.run_all([series_note(self._load, touched), *probes])
+        return {b.series_id for b, overlaps in zip(older, found, strict=True) if overlaps}
 
     def _load_directly(self, bars: Bars, batches: Sequence[Batch]) -> bool:
         """Whether it could be done: plain SQL by someone who takes no lock may come in between."""

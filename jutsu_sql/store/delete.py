@@ -7,14 +7,7 @@ from typing import Any
 
 from jutsu_sql.database import Connection, Database
 from jutsu_sql.errors import BarsError
-from jutsu_sql.store.loads import (
-    Load,
-    Touched,
-    lock_series,
-    note_series,
-    recorded_load,
-    touch_series,
-)
+from jutsu_sql.store.loads import Load, Touched, lock_series, recorded_load, series_note
 from jutsu_sql.store.read import bounds
 from jutsu_sql.timeframe import parse_timeframe
 
@@ -54,9 +47,8 @@ def delete_bars(
             if deleted := tx.run("bars.delete", series_id=series_id, **span):
                 load.deleted += deleted
                 touched.append(Touched(series_id, span["start"], span["end"]))
-        note_series(tx, load, touched)
+        tx.run_all([series_note(load, touched)])
         load.changed_ids.update(row.series_id for row in touched)
-        touch_series(tx, load)
     return DeleteReport(load.load_id, load.deleted)
 
 

@@ -6,7 +6,7 @@ import getpass
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import jutsu_sql
 from jutsu_sql.bars import Series
-from jutsu_sql.database import Connection, Database
+from jutsu_sql.database import Call, Connection, Database
 from jutsu_sql.errors import ConnectionFailedError, DatabaseError, OutcomeUnknownError
 
 _log = logging.getLogger("jutsu_sql")
@@ -100,34 +100,34 @@ def start_load(
 ) -> Load:
     """A new row of ``loads``; observed now, if not told otherwise."""
     now = datetime.now(UTC)
-    tx.run("bars.claim")
-    load_id = tx.run(
-        "loads.start",
-        kind=kind,
-        source=source,
-        uri=uri,
-        content_sha256=content_sha256,
-        observed_at=observed_at or now,
-        started_at=now,
-        actor=_actor(),
-        tool_version=f"jutsu_sql {jutsu_sql.__version__}",
-    )
+    row = {
+        "kind": kind,
+        "source": source,
+        "uri": uri,
+        "content_sha256": content_sha256,
+        "observed_at": observed_at or now,
+        "started_at": now,
+        "actor": _actor(),
+        "tool_version": f"jutsu_sql {jutsu_sql.__version__}",
+    }
+    _, load_id = tx.run_all([("bars.claim", {}), ("loads.start", row)])
     return Load(load_id, observed_at or now, now)
 
 
 def finish_load(tx: Connection, load: Load) -> None:
-    """What a load did, in its row: from the commit on, it is known."""
-    tx.run(
-        "loads.finish",
-        load_id=load.load_id,
-        received=load.received,
-        inserted=load.inserted,
-        updated=load.updated,
-        unchanged=load.unchanged,
-        kept=load.kept,
-        rejected=load.rejected,
-        deleted=load.deleted,
-    )
+    """What a load did, in its row and on the series that it changed: from the commit on, known."""
+    row = {
+        "load_id": load.load_id,
+        "received": load.received,
+        "inserted": load.inserted,
+        "updated": load.updated,
+        "unchanged": load.unchanged,
+        "kept": load.kept,
+        "rejected": load.rejected,
+        "deleted": load.deleted,
+    }
+    changed = {"load_id": load.load_id, "series_ids": sorted(load.changed_ids)}
+    tx.run_all([*([("series.touch", changed)] if load.changed_ids else []), ("loads.finish", row)])
 
 
 def _settle(db: Database, load: Load, error: OutcomeUnknownError) -> None:
@@ -175,24 +175,15 @@ def _is_stored(tx: Connection, load: Load) -> bool:
     return is_same
 
 
-def note_series(tx: Connection, load: Load, touched: Iterable[Touched]) -> None:
-    """Note which series a load is about, and where in them."""
-    rows = list(touched)
-    if rows:
-        series_ids, firsts, lasts = map(list, zip(*rows, strict=True))
-        tx.run(
-            "loads.note_series",
-            load_id=load.load_id,
-            series_ids=series_ids,
-            firsts=firsts,
-            lasts=lasts,
-        )
-
-
-def touch_series(tx: Connection, load: Load) -> None:
-    """Note a load as the last one that changed its series."""
-    if load.changed_ids:
-        tx.run("series.touch", load_id=load.load_id, series_ids=sorted(load.changed_ids))
+def series_note(load: Load, touched: Sequence[Touched]) -> Call:
+    """The query that notes which series a load is about, and where in them."""
+    series_ids, firsts, lasts = zip(*touched, strict=True) if touched else ((), (), ())
+    return "loads.note_series", {
+        "load_id": load.load_id,
+        "series_ids": list(series_ids),
+        "firsts": list(firsts),
+        "lasts": list(lasts),
+    }
 
 
 def _actor() -> str:
@@ -227,8 +218,12 @@ def lock_series(tx: Connection, load: Load | None, series_ids: Sequence[int]) ->
     then is what it did.
     """
     own_id = 0 if load is None else load.load_id
-    tx.run("series.lock", series_ids=list(series_ids))
-    unfinished = tx.run("loads.unfinished", own_id=own_id)
+    _, unfinished = tx.run_all(
+        [
+            ("series.lock", {"series_ids": list(series_ids)}),
+            ("loads.unfinished", {"own_id": own_id}),
+        ]
+    )
     for load_id in {row.load_id for row in unfinished if row.series_id in set(series_ids)}:
         tx.run("loads.close", load_id=load_id)
         _log.warning("load %d was interrupted: it counts with what it had stored", load_id)

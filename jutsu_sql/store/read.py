@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jutsu_sql.bars import VALUES, Bars, Series
-from jutsu_sql.database import Connection, Database
+from jutsu_sql.database import Call, Connection, Database
 from jutsu_sql.errors import BarsError
 from jutsu_sql.instants import (
     MAX_US,
@@ -62,12 +62,41 @@ def bounds(start: Any, end: Any) -> dict[str, datetime]:
 
 
 class _Piece(NamedTuple):
-    """Bars still to read: of which series (and its place in the result), and of which time."""
+    """Bars still to read: of which series, by id with their places in the result, and when."""
 
-    place: int
-    series_id: int
+    places: Mapping[int, int]
     start: datetime
     end: datetime
+
+    def call(self) -> Call:
+        """What gives the first of them, as many as fit into an answer."""
+        span = {"start": self.start, "end": self.end, "n": _PIECE_BARS}
+        if len(self.places) == 1:
+            (series_id,) = self.places
+            return "bars.read_piece", {"series_id": series_id, **span}
+        return "stream.window", {"series_ids": sorted(self.places), **span}
+
+    def parts(self, columns: dict[str, Any]) -> Iterator[_Part]:
+        """The answer, series by series."""
+        if not len(columns["ts"]):
+            return
+        if len(self.places) == 1:
+            (place,) = self.places.values()
+            yield place, columns["ts"][0], columns
+            return
+        ids = columns.pop("series_id")
+        edges = [0, *(np.flatnonzero(np.diff(ids)) + 1).tolist(), len(ids)]
+        for first, stop in pairwise(edges):
+            part = {name: column[first:stop] for name, column in columns.items()}
+            yield self.places[int(ids[first])], part["ts"][0], part
+
+    def rest(self, columns: dict[str, Any]) -> Iterator[_Piece]:
+        """What is left to read after an answer that was full."""
+        if len(self.places) > 1:  # bars closer to each other than their timeframe
+            for series_id, place in self.places.items():
+                yield self._replace(places={series_id: place})
+        elif columns["ts"][-1] < np.datetime64(self.end.replace(tzinfo=None)):
+            yield self._replace(start=datetime_from_us(int(columns["ts"][-1].astype(np.int64)) + 1))
 
 
 def read_bars(
@@ -87,16 +116,27 @@ def read_bars(
     ids = find_series(db, [Series(name, str(frame)) for name in names])
     if not ids:
         return Bars.empty()
-    if len(ids) == 1 and _bars_at_most(frame, span) < _PIECE_BARS:
+    pieces = _pieces(list(ids.values()), frame, span)
+    if len(pieces) == 1 and _bars_at_most(frame, span) < _PIECE_BARS:
         # One statement sees one state: no need of a transaction around it.
-        (series,) = ids
-        params = {"series_id": ids[series], "n": _PIECE_BARS, **span}
-        columns = db.run("bars.read_piece", **params)
+        name, params = pieces[0].call()
+        columns = db.run(name, **params)
         if len(columns["ts"]) < _PIECE_BARS:
-            return Bars.of_one(series, columns)
-    pieces = deque(_Piece(place, series_id, **span) for place, series_id in enumerate(ids.values()))
+            return _joined(tuple(ids), list(pieces[0].parts(columns)))
     with db.one_state(parallel) as connections:
         return _joined(tuple(ids), _read_all(connections, pieces))
+
+
+def _pieces(
+    series_ids: Sequence[int], frame: Timeframe, span: dict[str, datetime]
+) -> deque[_Piece]:
+    """Each series by itself; where they can have few bars, as many together as fill a piece."""
+    at_once = max(1, int(_PIECE_BARS // (_bars_at_most(frame, span) + 1)))
+    numbered = list(enumerate(series_ids))
+    return deque(
+        _Piece({i: place for place, i in numbered[first : first + at_once]}, **span)
+        for first in range(0, len(numbered), at_once)
+    )
 
 
 def _read_all(connections: Sequence[Connection], pieces: deque[_Piece]) -> list[_Part]:
@@ -129,17 +169,19 @@ def _cut(connection: Connection, pieces: Iterable[_Piece], shares: int) -> deque
     """Each piece in so many shares of equal time, so that one long series keeps all busy."""
     cut: deque[_Piece] = deque()
     for piece in pieces:
-        found = connection.run(
-            "bars.extent", series_id=piece.series_id, start=piece.start, end=piece.end
-        )
+        if len(piece.places) > 1:
+            cut.append(piece)
+            continue
+        (series_id,) = piece.places
+        found = connection.run("bars.extent", series_id=series_id, start=piece.start, end=piece.end)
         if found.first_ts is None:
             continue
         first, last = map(us_from_datetime, found)
         edges = [first + (last + 1 - first) * share // shares for share in range(shares + 1)]
         for start, end in pairwise(edges):
             if start < end:
-                span = datetime_from_us(start), datetime_from_us(end - 1)
-                cut.append(_Piece(piece.place, piece.series_id, *span))
+                times = datetime_from_us(start), datetime_from_us(end - 1)
+                cut.append(_Piece(piece.places, *times))
     return cut
 
 
@@ -152,18 +194,13 @@ def _read_pieces(
         with suppress(IndexError):  # another thread has taken the last one
             while len(batch) < at_once:
                 batch.append(pieces.popleft())
-        calls = [
-            {"series_id": series_id, "start": start, "end": end, "n": _PIECE_BARS}
-            for _, series_id, start, end in batch
-        ]
-        answers = connection.run_each("bars.read_piece", calls)
+        answers = connection.run_all([piece.call() for piece in batch])
         for piece, columns in zip(batch, answers, strict=True):
-            ts = columns["ts"]
-            if len(ts):
-                parts.append((piece.place, ts[0], columns))
-            if len(ts) == _PIECE_BARS and ts[-1] < np.datetime64(piece.end.replace(tzinfo=None)):
-                rest = datetime_from_us(int(ts[-1].astype(np.int64)) + 1)
-                pieces.appendleft(piece._replace(start=rest))
+            is_full = len(columns["ts"]) == _PIECE_BARS
+            if is_full:
+                pieces.extendleft(piece.rest(columns))
+            if len(piece.places) == 1 or not is_full:
+                parts += piece.parts(columns)
 
 
 def _joined(series: tuple[Series, ...], parts: list[_Part]) -> Bars:

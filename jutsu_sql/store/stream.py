@@ -127,8 +127,11 @@ def _next_us(tx: Connection, series_ids: Micros, start_us: int) -> int | None:
     if start_us > MAX_US:
         return None
     start = datetime_from_us(start_us)
-    calls = [{"series_id": series_id, "start": start} for series_id in series_ids.tolist()]
-    found = [ts for ts in tx.run_each("stream.next_ts", calls) if ts is not None]
+    calls = [
+        ("stream.next_ts", {"series_id": series_id, "start": start})
+        for series_id in series_ids.tolist()
+    ]
+    found = [ts for ts in tx.run_all(calls) if ts is not None]
     return us_from_datetime(min(found)) if found else None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
-from jutsu_sql.store.loads import Touched, lock_series, note_series, recorded_load, touch_series
+from jutsu_sql.store.loads import Touched, lock_series, recorded_load, series_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,8 @@ def undo_load(db: Database, load_id: int) -> UndoReport:
         tx.run("stage.drop")
         load.received = restored + reinserted
         load.updated, load.inserted = restored, reinserted
-        note_series(tx, load, [Touched(*row) for row in touched])
+        tx.run_all([series_note(load, [Touched(*row) for row in touched])])
         load.changed_ids.update(series_ids)
-        touch_series(tx, load)
     return UndoReport(load.load_id, restored, reinserted, load.deleted)
 
 

@@ -15,7 +15,7 @@ from jutsu_sql.database import Connection, Database
 from jutsu_sql.errors import RejectedBarsError
 from jutsu_sql.instants import us_from_datetime
 from jutsu_sql.store.batches import BatchWriter, batches_of
-from jutsu_sql.store.loads import Load, recorded_load, touch_series
+from jutsu_sql.store.loads import Load, recorded_load
 
 _SHOWN_REJECTIONS = 5
 # So many refused rows go in with one call: a parameter of PostgreSQL ends at 1 GB.
@@ -68,9 +68,8 @@ class Writer:
         return rejections
 
     def finish(self) -> None:
-        """Note what the whole load has changed."""
+        """Leave nothing behind on the connection."""
         self._batch_writer.finish()
-        touch_series(self._tx, self.load)
 
     def _store(self, bars: Bars, order: npt.NDArray[np.intp]) -> None:
         self._batch_writer.write(bars, batches_of(self._tx, self.load, bars, order))

@@ -31,6 +31,14 @@ def fault_at(step: int | str | None, fault: Callable[[], object]) -> Iterator[li
 
         return wrapped
 
+    run_all = Connection.run_all
+
+    def run_all_in_steps(connection: Connection, calls: Iterable[Any]) -> list[Any]:
+        calls = list(calls)
+        for name, _ in calls:
+            meet(name)
+        return run_all(connection, calls)
+
     bulk_load = Connection.bulk_load
 
     def bulk_load_in_steps(connection: Connection, name: str, blocks: Iterable[Any]) -> int:
@@ -44,6 +52,6 @@ def fault_at(step: int | str | None, fault: Callable[[], object]) -> Iterator[li
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Connection, "run", met_by(Connection.run))
-        patch.setattr(Connection, "run_each", met_by(Connection.run_each))
+        patch.setattr(Connection, "run_all", run_all_in_steps)
         patch.setattr(Connection, "bulk_load", bulk_load_in_steps)
         yield met
