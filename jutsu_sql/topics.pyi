@@ -182,8 +182,6 @@ class StageConflictRow(NamedTuple):
 class StreamTopic:
     def next_ts(self, *, series_id: int, start: datetime | date) -> datetime | None:
         """The time of the first bar of one series from :start on."""
-    def window(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date, n: int) -> dict[str, NDArray[Any]]:
-        """The bars of many series from :start to :end, both inclusive, by series and then time; :n of them at most."""
 
 class StageTopic:
     def changed_series(self, *, new_only: int) -> list[StageChangedSeriesRow]:
@@ -372,6 +370,8 @@ class BarsTopic:
         """The bars of one series from :start to :end as they were known at :as_of, in time order."""
     def read_latest(self, *, series_id: int, end: datetime | date, n: int) -> dict[str, NDArray[Any]]:
         """The last :n bars of one series up to :end, in time order."""
+    def read_many(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date, n: int) -> dict[str, NDArray[Any]]:
+        """The bars of many series, given in ascending order, from :start to :end, both inclusive, by series and then time; :n of them at most. Prices come as in bars.read. Ids are doubles: on SQLite, rows of one width are read at once."""
     def read_piece(self, *, series_id: int, start: datetime | date, end: datetime | date, n: int) -> dict[str, NDArray[Any]]:
         """The first :n bars of one series from :start to :end, both inclusive, in time order, as in bars.read."""
     def read_warm(self, *, series_id: int, end: datetime | date, start: datetime | date, n: int) -> dict[str, NDArray[Any]]:

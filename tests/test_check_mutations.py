@@ -36,8 +36,8 @@ MISTAKES = [
     # Columns of one engine only, or elsewhere.
     ("bars/read.sqlite.sql", "SELECT ts, open, high", "SELECT ts, high, open"),
     ("bars/read_latest.sqlite.sql", "close, volume\nFROM (", "close\nFROM ("),
-    ("stream/window.sqlite.sql", "close, volume\nFROM bars", "close\nFROM bars"),
-    ("stream/window.postgresql.sql", "array_agg(close) AS close", "array_agg(close) AS last"),
+    ("bars/read_many.sqlite.sql", "close, volume\nFROM bars", "close\nFROM bars"),
+    ("bars/read_many.postgresql.sql", "array_agg(volume) AS volume", "array_agg(volume) AS last"),
     ("series/named.sqlite.sql", "SELECT series_id, symbol", "SELECT symbol, series_id"),
     # Wrong types.
     ("bars/overlaps.sql", "CAST(:series_id AS int)", "CAST(:series_id AS text)"),
@@ -56,7 +56,7 @@ MISTAKES = [
     ("bars/at.sql", "-- kind: one", "-- kind: value"),
     ("loads/start.sql", "\nRETURNING load_id", ""),
     ("loads/recent.sql", "-- kind: many", "-- kind: exec"),
-    ("stream/window.sqlite.sql", "-- kind: columns", "-- kind: many"),
+    ("bars/read_many.sqlite.sql", "-- kind: columns", "-- kind: many"),
     # Parameters.
     ("bars/read.sqlite.sql", "AND :end", "AND :stop"),
     ("series/touch.sqlite.sql", "= :load_id", "= 1"),
@@ -66,12 +66,12 @@ MISTAKES = [
     ("bars/at.sql", "WHERE series_id =", "WHERE series_id + 0 ="),
     ("bars/delete.sql", "WHERE series_id = CAST(:series_id AS int)", "WHERE :series_id = load_id"),
     ("bars/overlaps.sql", "CAST(:series_id AS int)", "CAST(:series_id AS numeric)"),
-    ("stream/window.sqlite.sql", "WHERE series_id IN", "WHERE +series_id IN"),
+    ("bars/read_many.sqlite.sql", "WHERE bars.series_id IN", "WHERE +bars.series_id IN"),
     ("loads/series.sql", "-- kind: many", "-- kind: many\n-- plan: index series"),
     # Another order.
     ("bars/latest.sql", ") AS newest\nORDER BY ts", ") AS newest"),
     ("bars/read_warm.sqlite.sql", "    )\nORDER BY ts", "    )\nORDER BY ts DESC"),
-    ("stream/window.postgresql.sql", "ORDER BY series_id, ts", "ORDER BY ts, series_id"),
+    ("bars/read_many.postgresql.sql", "ORDER BY ts\n", "ORDER BY ts DESC\n"),
     ("series/matching.sql", "ORDER BY series_id", "-- in any order"),
     # Other rows.
     ("bars/read.sqlite.sql", "BETWEEN :start AND :end", "BETWEEN :start AND :end - 1"),
@@ -83,7 +83,7 @@ MISTAKES = [
         "(written.finished_at > :as_of",
     ),
     ("bars/read_warm.postgresql.sql", "ts < :start", "ts <= :start"),
-    ("stream/window.sqlite.sql", "AND ts BETWEEN :start", "AND ts BETWEEN 0"),
+    ("bars/read_many.sqlite.sql", "AND ts BETWEEN :start", "AND ts BETWEEN 0"),
     # Percent signs and colons.
     ("series/summary.sql", "GROUP BY", "WHERE series.symbol NOT LIKE '%%x' GROUP BY"),
     ("bars/overlaps.sql", "THEN 1", "THEN 3 %% 2"),

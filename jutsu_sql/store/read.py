@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -32,6 +32,8 @@ from jutsu_sql.timeframe import Timeframe, interval_end, parse_timeframe
 _PIECE_BARS = 32_768
 # Pieces asked for in one round trip.
 _PIECES_AT_ONCE = 8
+# Longer than this the data of a series rarely are.
+_LONG = timedelta(days=3_653)
 # Pieces for each connection at least, so that none waits long for the last one.
 _SHARES = 4
 
@@ -74,7 +76,7 @@ class _Piece(NamedTuple):
         if len(self.places) == 1:
             (series_id,) = self.places
             return "bars.read_piece", {"series_id": series_id, **span}
-        return "stream.window", {"series_ids": sorted(self.places), **span}
+        return "bars.read_many", {"series_ids": sorted(self.places), **span}
 
     def parts(self, columns: dict[str, Any]) -> Iterator[_Part]:
         """The answer, series by series."""
@@ -84,19 +86,22 @@ class _Piece(NamedTuple):
             (place,) = self.places.values()
             yield place, columns["ts"][0], columns
             return
-        ids = columns.pop("series_id")
+        ids = columns["series_id"]
         edges = [0, *(np.flatnonzero(np.diff(ids)) + 1).tolist(), len(ids)]
         for first, stop in pairwise(edges):
-            part = {name: column[first:stop] for name, column in columns.items()}
+            part = {name: columns[name][first:stop] for name in ("ts", *VALUES)}
             yield self.places[int(ids[first])], part["ts"][0], part
 
     def rest(self, columns: dict[str, Any]) -> Iterator[_Piece]:
         """What is left to read after an answer that was full."""
-        if len(self.places) > 1:  # bars closer to each other than their timeframe
-            for series_id, place in self.places.items():
-                yield self._replace(places={series_id: place})
-        elif columns["ts"][-1] < np.datetime64(self.end.replace(tzinfo=None)):
-            yield self._replace(start=datetime_from_us(int(columns["ts"][-1].astype(np.int64)) + 1))
+        last, ts = max(self.places), columns["ts"][-1]
+        if len(self.places) > 1:
+            last = int(columns["series_id"][-1])
+            if after := {i: place for i, place in self.places.items() if i > last}:
+                yield self._replace(places=after)
+        if ts < np.datetime64(self.end.replace(tzinfo=None)):
+            start = datetime_from_us(int(ts.astype(np.int64)) + 1)
+            yield _Piece({last: self.places[last]}, start, self.end)
 
 
 def read_bars(
@@ -117,7 +122,7 @@ def read_bars(
     if not ids:
         return Bars.empty()
     pieces = _pieces(list(ids.values()), frame, span)
-    if len(pieces) == 1 and _bars_at_most(frame, span) < _PIECE_BARS:
+    if len(pieces) == 1 and _bars_expected(frame, span) < _PIECE_BARS:
         # One statement sees one state: no need of a transaction around it.
         name, params = pieces[0].call()
         columns = db.run(name, **params)
@@ -130,8 +135,8 @@ def read_bars(
 def _pieces(
     series_ids: Sequence[int], frame: Timeframe, span: dict[str, datetime]
 ) -> deque[_Piece]:
-    """Each series by itself; where they can have few bars, as many together as fill a piece."""
-    at_once = max(1, int(_PIECE_BARS // (_bars_at_most(frame, span) + 1)))
+    """Each series by itself; where they have few bars, as many together as fill a piece."""
+    at_once = max(1, int(_PIECE_BARS // (_bars_expected(frame, span) + 1)))
     numbered = list(enumerate(series_ids))
     return deque(
         _Piece({i: place for place, i in numbered[first : first + at_once]}, **span)
@@ -158,11 +163,10 @@ def _read_all(connections: Sequence[Connection], pieces: deque[_Piece]) -> list[
     return parts
 
 
-def _bars_at_most(frame: Timeframe, span: dict[str, datetime]) -> float:
-    """How many bars a series has there, if each starts where its interval does."""
-    start, end = (us_from_datetime(span[name]) for name in ("start", "end"))
-    length = int(interval_end(np.array([0]), frame)[0])
-    return (end - start) / length
+def _bars_expected(frame: Timeframe, span: dict[str, datetime]) -> float:
+    """How many bars a series may have there: one an interval, for some years at most."""
+    length = min(span["end"] - span["start"], _LONG)
+    return length / timedelta(microseconds=int(interval_end(np.array([0]), frame)[0]))
 
 
 def _cut(connection: Connection, pieces: Iterable[_Piece], shares: int) -> deque[_Piece]:
@@ -196,11 +200,9 @@ def _read_pieces(
                 batch.append(pieces.popleft())
         answers = connection.run_all([piece.call() for piece in batch])
         for piece, columns in zip(batch, answers, strict=True):
-            is_full = len(columns["ts"]) == _PIECE_BARS
-            if is_full:
+            parts += piece.parts(columns)
+            if len(columns["ts"]) == _PIECE_BARS:
                 pieces.extendleft(piece.rest(columns))
-            if len(piece.places) == 1 or not is_full:
-                parts += piece.parts(columns)
 
 
 def _joined(series: tuple[Series, ...], parts: list[_Part]) -> Bars:

@@ -103,8 +103,8 @@ def _windows(
     while start is not None and start <= last_us:
         stop = min(start + width - 1, last_us)
         columns = tx.run(
-            "stream.window",
-            series_ids=series_ids.tolist(),
+            "bars.read_many",
+            series_ids=sorted(series_ids.tolist()),
             start=datetime_from_us(start),
             end=datetime_from_us(stop),
             n=limit + 1,
