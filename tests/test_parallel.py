@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import created_database
 
 import jutsu_sql
 from jutsu_sql import Bars, BarStore, Connection, Database, errors
@@ -85,14 +84,8 @@ def test_parts_of_an_iterator(store: BarStore) -> None:
 
 
 @pytest.fixture
-def url(postgres_url: str, postgres_template: str) -> Iterator[str]:
-    with created_database(postgres_url, postgres_template) as url:
-        yield url
-
-
-@pytest.fixture
-def postgres(url: str) -> Iterator[Database]:
-    with jutsu_sql.connect(url) as db:
+def postgres(migrated_postgres: str) -> Iterator[Database]:
+    with jutsu_sql.connect(migrated_postgres) as db:
         yield db
 
 

@@ -85,20 +85,17 @@ KINDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Two series of a minute's bars on each engine."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/bars.db"
-        return
-    server = request.getfixturevalue("postgres_url")
-    with created_database(server, request.getfixturevalue("postgres_template")) as database:
-        yield database
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of a migrated database of each engine."""
+    name = "migrated_sqlite" if request.param == "sqlite" else "migrated_postgres"
+    url: str = request.getfixturevalue(name)
+    return url
 
 
 @pytest.fixture
 def reader(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    """Two series of a minute's bars on each engine."""
     with connected(url, folder) as db:
-        db.migrate()
         store = BarStore(db)
         store.write(synthetic_bars(2 * ROWS, 2), source="test")
         yield Reader(store, monkeypatch)
