@@ -484,7 +484,7 @@ import jutsu_sql
 url, folder, number = sys.argv[1:]
 with jutsu_sql.connect(url, snapshot_dir=folder) as db, jutsu_sql.connect(url, snapshots=False) as plain:
     store, truth = jutsu_sql.BarStore(db), jutsu_sql.BarStore(plain)
-    for turn in range(25):
+    for turn in range(15):
         bars = store.read(["BENCH000", "BENCH001"], "1m")
         # Every writer adds the same to all volumes of both series in one transaction.
         added = bars.volume - np.floor(bars.volume)
