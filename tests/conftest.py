@@ -65,8 +65,7 @@ def created_database(server_url: str, template: str = "template1") -> Iterator[s
     """The URL of a new database on a server, dropped at the end."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        # Copying files is faster than logging every page, where no checkpoint has to reach a disk.
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
     try:
         yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
