@@ -236,7 +236,8 @@ def test_scratch_space_is_removed_and_the_users_bars_are_not_touched(
     kept = user_store.read("BENCH000", "1m")
     with suppress(RuntimeError, KeyboardInterrupt), open_space(db.config, SMALL) as space:
         assert space.store.series() == []
-        for each in SCENARIOS:
+        # What an error comes after makes no difference: one scenario has filled the space, too.
+        for each in SCENARIOS if error is None else [SCENARIO_OF["insert_10k"]]:
             assert measure_one(each, space, rounds=1).verdict is Verdict.INFO
         assert sum(series.bars for series in space.store.series()) > 0
         if error is not None:

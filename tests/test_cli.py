@@ -50,14 +50,13 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def url(empty_url: str) -> str:
+def url(migrated_url: str) -> str:
     """A migrated database with ten days of two symbols, and hours of one."""
-    with jutsu_sql.connect(empty_url) as db:
-        db.migrate()
+    with jutsu_sql.connect(migrated_url) as db:
         store = BarStore(db)
         for symbol, timeframe in (("AAPL", "1D"), ("MSFT", "1D"), ("MSFT", "1h")):
             store.write(bars(symbol, timeframe), source="test")
-    return empty_url
+    return migrated_url
 
 
 def bars(symbol: str, timeframe: str) -> Bars:

@@ -35,16 +35,11 @@ BAD_LINES = [
 ]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture
+def url(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A migrated database, in a directory without a configuration."""
     monkeypatch.chdir(tmp_path)
-    url = f"sqlite:///{tmp_path}/market.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_database")
-    with jutsu_sql.connect(url) as db:
-        db.migrate()
-    return url
+    return migrated_url
 
 
 @contextmanager

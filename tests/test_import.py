@@ -130,28 +130,20 @@ def test_many_blocks_keep_their_order(store: BarStore, file: Any) -> None:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path}/bars.db"
-    with jutsu_sql.connect(url) as database:
-        database.migrate()
-    return url
-
-
-@pytest.fixture
-def run(sqlite_url: str) -> Any:
+def run(migrated_sqlite: str) -> Any:
     """Run ``jutsu-sql import`` on a migrated SQLite file."""
 
     def run_import(*args: str | Path) -> Result:
-        words = ["import", *map(str, args), "--url", sqlite_url, "--timeframe", "d"]
+        words = ["import", *map(str, args), "--url", migrated_sqlite, "--timeframe", "d"]
         return CliRunner().invoke(main, words)
 
     return run_import
 
 
 @pytest.fixture
-def stored(sqlite_url: str) -> Any:
+def stored(migrated_sqlite: str) -> Any:
     def read(symbol: str) -> int:
-        with jutsu_sql.connect(sqlite_url) as database:
+        with jutsu_sql.connect(migrated_sqlite) as database:
             return len(BarStore(database).read(symbol, "1D"))
 
     return read
@@ -295,9 +287,9 @@ def test_options_reach_the_parser(run: Any, file: Any, stored: Any) -> None:
     ],
 )
 def test_a_wrong_option_stores_nothing(
-    file: Any, sqlite_url: str, stored: Any, words: tuple[str, ...], status: int, message: str
+    file: Any, migrated_sqlite: str, stored: Any, words: tuple[str, ...], status: int, message: str
 ) -> None:
-    args = ["import", str(file(GOOD)), "--url", sqlite_url, "--timeframe", "1D", *words]
+    args = ["import", str(file(GOOD)), "--url", migrated_sqlite, "--timeframe", "1D", *words]
     result = CliRunner().invoke(main, args)
     assert (result.exit_code, stored("X")) == (status, 0)
     assert message in result.stderr

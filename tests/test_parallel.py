@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import created_database
 
 import jutsu_sql
 from jutsu_sql import Bars, BarStore, Connection, Database, errors
@@ -85,14 +84,8 @@ def test_parts_of_an_iterator(store: BarStore) -> None:
 
 
 @pytest.fixture
-def url(postgres_url: str, postgres_template: str) -> Iterator[str]:
-    with created_database(postgres_url, postgres_template) as url:
-        yield url
-
-
-@pytest.fixture
-def postgres(url: str) -> Iterator[Database]:
-    with jutsu_sql.connect(url) as db:
+def postgres(migrated_postgres: str) -> Iterator[Database]:
+    with jutsu_sql.connect(migrated_postgres) as db:
         yield db
 
 
@@ -163,11 +156,13 @@ with jutsu_sql.connect({url!r}) as db:
 
 
 @pytest.fixture(params=[1, 2])
-def killed(request: pytest.FixtureRequest, postgres: Database, url: str) -> BarStore:
+def killed(request: pytest.FixtureRequest, postgres: Database, migrated_postgres: str) -> BarStore:
     """A store in which a writer was killed when so many of its three parts were in."""
     store = BarStore(postgres)
     store.write(batch(), source="before")
-    code = WRITER.format(tests=str(Path(__file__).parent), url=url, parts=request.param)
+    code = WRITER.format(
+        tests=str(Path(__file__).parent), url=migrated_postgres, parts=request.param
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"stopped\n"
@@ -194,11 +189,15 @@ def test_the_same_write_completes_a_load_whose_writer_is_gone(killed: BarStore) 
     assert all(load.finished_at is not None for load in killed.loads())
 
 
-def test_undo_takes_back_a_load_whose_writer_is_gone(killed: BarStore, url: str) -> None:
+def test_undo_takes_back_a_load_whose_writer_is_gone(
+    killed: BarStore, migrated_postgres: str
+) -> None:
     was = killed.loads(1)[0]
-    listed = CliRunner().invoke(main, ["loads", "--url", url])
+    listed = CliRunner().invoke(main, ["loads", "--url", migrated_postgres])
     assert "unfinished" in listed.output
-    undone = CliRunner().invoke(main, ["undo", str(was.load_id), "--yes", "--url", url])
+    undone = CliRunner().invoke(
+        main, ["undo", str(was.load_id), "--yes", "--url", migrated_postgres]
+    )
     assert f"{was.rows_updated} bars put back" in undone.output
     assert "(write by killed, unfinished:" in undone.output
     assert closes(killed) == batch().close.tolist()

@@ -205,18 +205,15 @@ def test_volumes_add_up_as_decimals_do(store: BarStore, volumes: list[Decimal]) 
     assert abs(Fraction(got) - exact) <= Fraction(len(bars), 10**12) + exact / 2**52
 
 
-@pytest.mark.parametrize(
-    ("source", "to"),
-    [
+def test_what_does_not_make_the_other(store: BarStore) -> None:
+    for source, to in [
         *[("1m", to) for to in ("90s", "2D", "36h")],
         *[("1h", to) for to in ("1h", "1m")],
         *[("1D", to) for to in ("1h", "1D")],
         *[("2m", "5m"), ("1W", "1M"), ("1M", "1W"), ("2D", "1W")],
-    ],
-)
-def test_what_does_not_make_the_other(store: BarStore, source: str, to: str) -> None:
-    with pytest.raises(errors.BarsError, match="do not make"):
-        store.resample("A", source, to)
+    ]:
+        with pytest.raises(errors.BarsError, match=f"{source}.*do not make.*{to}"):
+            store.resample("A", source, to)
 
 
 def test_wrong_calls(store: BarStore) -> None:

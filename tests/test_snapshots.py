@@ -85,20 +85,17 @@ KINDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Two series of a minute's bars on each engine."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/bars.db"
-        return
-    server = request.getfixturevalue("postgres_url")
-    with created_database(server, request.getfixturevalue("postgres_template")) as database:
-        yield database
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of a migrated database of each engine."""
+    name = "migrated_sqlite" if request.param == "sqlite" else "migrated_postgres"
+    url: str = request.getfixturevalue(name)
+    return url
 
 
 @pytest.fixture
 def reader(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    """Two series of a minute's bars on each engine."""
     with connected(url, folder) as db:
-        db.migrate()
         store = BarStore(db)
         store.write(synthetic_bars(2 * ROWS, 2), source="test")
         yield Reader(store, monkeypatch)
@@ -487,7 +484,7 @@ import jutsu_sql
 url, folder, number = sys.argv[1:]
 with jutsu_sql.connect(url, snapshot_dir=folder) as db, jutsu_sql.connect(url, snapshots=False) as plain:
     store, truth = jutsu_sql.BarStore(db), jutsu_sql.BarStore(plain)
-    for turn in range(25):
+    for turn in range(15):
         bars = store.read(["BENCH000", "BENCH001"], "1m")
         # Every writer adds the same to all volumes of both series in one transaction.
         added = bars.volume - np.floor(bars.volume)

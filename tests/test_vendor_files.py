@@ -114,13 +114,9 @@ def vendor_file(request: pytest.FixtureRequest) -> VendorFile:
     return file
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def vendor_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BarStore]:
-    url = f"sqlite:///{tmp_path}/bars.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_database")
-    with jutsu_sql.connect(url) as db:
-        db.migrate()
+@pytest.fixture
+def vendor_store(migrated_url: str) -> Iterator[BarStore]:
+    with jutsu_sql.connect(migrated_url) as db:
         yield BarStore(db)
 
 

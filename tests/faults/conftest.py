@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from conftest import created_database, migrated_template
 
-import jutsu_sql
 from jutsu_sql.scratch_server import ScratchServer, find_binaries, scratch_server
 
 
@@ -25,9 +24,13 @@ def _parent_of_writers() -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ScratchServer]:
-    """A durable server. Nothing but the tests locks its tables."""
+    """A server that keeps what it has committed. Nothing but the tests locks its tables.
+
+    It dies alone: what it has written the machine still has, and there is nothing to sync.
+    """
     oldest = next(reversed(find_binaries()), None)
-    with scratch_server(bindir=oldest, settings={"autovacuum": "off"}) as running:
+    settings = {"autovacuum": "off", "fsync": "off"}
+    with scratch_server(bindir=oldest, settings=settings) as running:
         yield running
 
 
@@ -45,12 +48,9 @@ def postgres(server: ScratchServer, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> str:
+def sqlite(migrated_sqlite: str) -> str:
     """The URL of a migrated database file."""
-    url = f"sqlite:///{tmp_path}/bars.db"
-    with jutsu_sql.connect(url) as db:
-        db.migrate()
-    return url
+    return migrated_sqlite
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

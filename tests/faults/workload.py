@@ -17,9 +17,16 @@ from ledger_model import Action, Delete, Key, Model, Undo, Write, check_ledger, 
 import jutsu_sql
 from faults.steps import fault_at
 from jutsu_sql import BarStore, Connection, Database
+from jutsu_sql.config import DIALECTS
+from jutsu_sql.queries import Queries
+from jutsu_sql.resources import SQL_DIR
 
 QUERIES = Path(__file__).parents[1] / "sql"
 SYMBOLS = "ABC"
+
+# Parsed once, and so known to every writer that is forked from a process with this module.
+for _dialect in DIALECTS:
+    Queries.load(SQL_DIR, QUERIES, dialect=_dialect)
 
 processes = multiprocessing.get_context("forkserver")
 
