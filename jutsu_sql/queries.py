@@ -185,7 +185,7 @@ class Queries(Mapping[str, Query]):
                     if source.dialect is not None and source.dialect != dialect:
                         elsewhere[source.name] = source.dialect
                     else:
-                        queries[source.name] = _parse(source, dialect, dialects)
+                        queries[source.name] = _parse(source, dialect, tuple(dialects))
         return cls(queries, dialect, {k: v for k, v in elsewhere.items() if k not in queries})
 
     def __getitem__(self, name: str) -> Query:
@@ -231,7 +231,7 @@ def parse_each(
             try:
                 _refuse_clash(source, seen.setdefault(source.name, []))
                 for dialect in (source.dialect,) if source.dialect else dialects:
-                    yield dialect, _parse(source, dialect, dialects)
+                    yield dialect, _parse(source, dialect, tuple(dialects))
             except QuerySyntaxError as fault:
                 yield "", fault
 
@@ -668,7 +668,8 @@ class _Reading(NamedTuple):
         return sorted([(hit.start, hit.name) for hit in self.hits] + ends)
 
 
-def _parse(source: _Source, dialect: str, dialects: Sequence[str]) -> Query:
+@lru_cache(maxsize=1024)  # a file is read each time, and understood again only if it has changed
+def _parse(source: _Source, dialect: str, dialects: tuple[str, ...]) -> Query:
     header = _read_header(source) if source.style != "plain" else _HEADLESS
     if header.kind is None:
         raise source.fault(0, f"the header lacks a line '-- kind: {'|'.join(Kind)}'")

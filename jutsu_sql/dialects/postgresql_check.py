@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -98,12 +98,13 @@ class PostgresqlChecker:
         self._dialect.compile(script)(self._raw, {})
 
     def describe(self, query: Query, before: Sequence[Query]) -> Description:
+        first = tokens_of(query.statements[0], "postgresql")[0].text
+        if len(query.statements) == 1 and _PREPARED.fullmatch(first):
+            with self._behind(before):
+                return self._prepare(query)
         with self._taken_back(before):
-            if len(query.statements) == 1:
-                return self._describe(query)
-            for number in range(len(query.statements)):
-                self._run(query, number)
-        return Description({}, ())
+            said = [self._run(query, number) for number in range(len(query.statements))]
+        return Description({}, (), said[0] if len(said) == 1 else "")
 
     def plan(self, query: Query, before: Sequence[Query]) -> Plan | None:
         text, names = query.render("numbered")
@@ -112,7 +113,7 @@ class PostgresqlChecker:
             return None
         values = f"({', '.join(['NULL'] * len(names))})" if names else ""
         try:
-            with self._taken_back(before):
+            with self._behind(before):
                 self._raw.execute(self._filled("check.prepare", statement=text))
                 explain = self._filled("check.explain", values=values)
                 ((tree,),) = self._raw.execute(explain).fetchall()
@@ -136,6 +137,10 @@ class PostgresqlChecker:
                 given[f"postgresql in {time_zone}"] = statement(self._raw, params)
         return given
 
+    def _behind(self, before: Sequence[Query]) -> AbstractContextManager[None]:
+        """For what changes nothing by itself: a transaction is two round trips more."""
+        return self._taken_back(before) if before else nullcontext()
+
     @contextmanager
     def _taken_back(self, before: Sequence[Query]) -> Iterator[None]:
         with self._raw.transaction(force_rollback=True):
@@ -144,14 +149,8 @@ class PostgresqlChecker:
                     self._run(script, number)
             yield
 
-    def _describe(self, query: Query) -> Description:
+    def _prepare(self, query: Query) -> Description:
         text, names = query.render("numbered")
-        first = tokens_of(text, "postgresql")[0].text
-        if _PREPARED.fullmatch(first):
-            return self._prepare(query, text, names)
-        return Description({}, (), self._run(query, 0))
-
-    def _prepare(self, query: Query, text: str, names: Sequence[str]) -> Description:
         pgconn = self._raw.pgconn
         self._succeeded(query, 0, pgconn.prepare(b"", text.encode()))
         result = pgconn.describe_prepared(b"")
