@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,9 +14,9 @@ from jutsu_sql.config import Config, load_config
 from jutsu_sql.copy_into import CopyReport, OnConflict, copy_into
 from jutsu_sql.dialects.base import Block, Dialect, Statement
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.errors import NotMigratedError
+from jutsu_sql.errors import NotMigratedError, QueryError
 from jutsu_sql.migrations import Migrator, require_current
-from jutsu_sql.queries import Queries, Query
+from jutsu_sql.queries import Kind, Queries, Query
 from jutsu_sql.resources import SQL_DIR
 from jutsu_sql.topics import Topics
 
@@ -101,6 +102,35 @@ class Database:
         raw = self._dialect.acquire()
         try:
             return statement(raw, params)
+        finally:
+            self._dialect.release(raw)
+
+    def run_columns(self, name: str, /, **params: Any) -> dict[str, Any]:
+        """Run a named query that gives rows, whatever its kind, for NumPy columns."""
+        statement = self._dialect.compile(replace(self.queries[name], kind=Kind.COLUMNS))
+        raw = self._dialect.acquire()
+        try:
+            columns: dict[str, Any] = statement(raw, params)
+            return columns
+        finally:
+            self._dialect.release(raw)
+
+    def explain(self, name: str, params: Mapping[str, Any], *, analyze: bool = False) -> str:
+        """The engine's plan for a named query, as lines for people.
+
+        With ``analyze`` PostgreSQL runs it in a transaction that is rolled back, and tells what
+        each step took: nothing is changed but what no rollback restores, a sequence's number.
+
+        Raises:
+            QueryError: there is no such query, its parameters are wrong, or it is a script.
+            StatementError: the engine has no plan of it; ``analyze`` on SQLite.
+        """
+        query = self.queries[name]
+        if query.kind is Kind.SCRIPT:
+            raise QueryError(f"{name} is a script, which has no plan", query_name=name)
+        raw = self._dialect.acquire()
+        try:
+            return self._dialect.explain(raw, query, params, analyze=analyze)
         finally:
             self._dialect.release(raw)
 

@@ -134,6 +134,28 @@ class Query:
         *before, last = self.statements[statement][:offset].split("\n")
         return (line + len(before), len(last) + 1) if before else (line, column + len(last))
 
+    def casts(self, dialect: str) -> dict[str, str]:
+        """The types that parameters are cast to, as they are written first: ``int``, ``int[]``."""
+        tokens = tokens_of(self.statements[0], dialect)
+        types: dict[str, str] = {}
+        for at, token in enumerate(tokens):
+            if token.kind != "param":
+                continue
+            before, behind = (tokens[max(at - 2, 0) : at], tokens[at + 1 : at + 4])
+            is_cast = [t.text.upper() for t in (*before[:1], *behind[:1])] == ["CAST", "AS"]
+            if behind and (is_cast or behind[0].kind == "cast"):
+                array = "[]" if len(behind) > 2 and behind[2].text.startswith("[") else ""
+                types.setdefault(token.text[1:], f"{behind[1].text}{array}")
+        return types
+
+    def inside(self, text: str) -> Query:
+        """The statement in another that gives many rows: ``EXPLAIN {statement}``."""
+        before, after = text.split("{statement}")
+        first, *rest = self._pieces
+        *most, last = [before + first, *rest]
+        statement = f"{before}{self.statements[0]}{after}"
+        return replace(self, kind=Kind.MANY, statements=(statement,), _pieces=(*most, last + after))
+
     def explain_params(self, given: Iterable[str]) -> QueryParameterError:
         """The error for a call with the wrong names: what is missing, unknown, and was meant."""
         names = tuple(given)

@@ -88,7 +88,7 @@ def python_m(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "_is_terminal", lambda stream: True)
+    monkeypatch.setattr(common, "is_terminal", lambda stream: True)
 
 
 # --- the frame ------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ class SqliteChecker:
         if _verb(tokens) is None:
             return None
         with self._copy(query, before) as copy:
-            explain = fill(self._queries["check.plan"], statement=text)
+            explain = fill(self._queries["explain.plan"], statement=text)
             details = [row[3] for row in copy.execute(explain, [None] * len(names))]
         return Plan(tuple(_accesses(details, tokens)), (), "\n".join(details))
 
@@ -254,13 +254,8 @@ def _type(declared: str, query: Query, name: str) -> Type:
 
 def _param_types(query: Query) -> dict[str, Type]:
     """The types that parameters are cast to: the engine itself takes any value for any of them."""
-    types = {name: _type("", query, name) for name in query.params}
-    tokens = tokens_of(query.statements[0], "sqlite")
-    for cast, _, param, _, declared in zip(*(tokens[i:] for i in range(5)), strict=False):
-        name = param.text[1:]
-        if cast.text.upper() == "CAST" and param.kind == "param" and not types[name].is_known:
-            types[name] = _type(declared.text, query, name)
-    return types
+    casts = query.casts("sqlite")
+    return {name: _type(casts.get(name, ""), query, name) for name in query.params}
 
 
 def _tables(tokens: Sequence[Token]) -> dict[str, str]:
