@@ -16,7 +16,7 @@ from jutsu_sql.dialects.base import Block, Dialect, Statement
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import NotMigratedError, QueryError
 from jutsu_sql.migrations import Migrator, require_current
-from jutsu_sql.queries import Kind, Queries, Query
+from jutsu_sql.queries import Kind, LiveQueries, Queries, Query
 from jutsu_sql.resources import SQL_DIR
 from jutsu_sql.topics import Topics
 
@@ -37,9 +37,10 @@ def connect(
     Without ``url`` and ``config``: ``DATABASE_URL``, ``DATABASE_TYPE`` and its companions,
     ``.env``, ``config.yaml``, else SQLite at ``data/market_data.db``; see
     :func:`jutsu_sql.load_config`, which also takes the ``settings`` (``pool_size``,
-    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``echo``, ``snapshots``,
-    ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are directories of the caller's own
-    ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by its owner only.
+    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``echo``, ``reload_queries``,
+    ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are directories of the
+    caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by its
+    owner only.
 
     Raises:
         ConfigError: the configuration is incomplete or contradictory.
@@ -62,9 +63,15 @@ class Database:
         self, config: Config, queries: Sequence[Path] = (), *, create: bool = True
     ) -> None:
         self.config = config
-        self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
+        compiled: type[_Statements]
+        if config.reload_queries:
+            self.queries: Queries = LiveQueries(SQL_DIR, queries, dialect=config.dialect)
+            compiled = _LiveStatements
+        else:
+            self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
+            compiled = _Statements
         self._dialect = _DIALECTS[config.dialect](config, self.queries, create=create)
-        self._statements = _Statements(self._dialect, self.queries, echo=config.echo)
+        self._statements = compiled(self._dialect, self.queries, echo=config.echo)
         self.q = Topics(self.run, self.queries)
 
     def __enter__(self) -> Self:
@@ -334,6 +341,21 @@ class _Statements(dict[str, Statement]):
             statement = _echoed(query, statement)
         self[name] = statement
         return statement
+
+
+class _LiveStatements(_Statements):
+    """Compiled again when a query has changed."""
+
+    def __init__(self, dialect: Dialect, queries: Queries, *, echo: bool) -> None:
+        super().__init__(dialect, queries, echo=echo)
+        self._made_from: dict[str, Query] = {}
+
+    def __getitem__(self, name: str) -> Statement:
+        query = self._queries[name]
+        if self._made_from.get(name) is not query:
+            self._made_from[name] = query
+            self.pop(name, None)
+        return super().__getitem__(name)
 
 
 def _echoed(query: Query, statement: Statement) -> Statement:

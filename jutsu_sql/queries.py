@@ -235,6 +235,36 @@ class Queries(Mapping[str, Query]):
         return self._queries.get(name, default)
 
 
+class LiveQueries(Queries):
+    """Queries of files that are looked at again at every lookup, for development.
+
+    A file that has changed is read again; while one cannot be understood, every lookup says so. A
+    query that has not changed stays the same object.
+    """
+
+    def __init__(self, fixed: Path, own: Sequence[Path], *, dialect: str) -> None:
+        super().__init__({}, dialect, {})
+        self._fixed = fixed
+        self._own = own
+        self._seen: list[tuple[Path, int]] | None = None
+        self._refresh()
+
+    def _refresh(self) -> None:
+        found = [path for each in self._own for path in each.rglob("*.sql")]
+        seen = sorted((path, path.stat().st_mtime_ns) for path in found)
+        if seen != self._seen:
+            loaded = Queries.load(self._fixed, *self._own, dialect=self.dialect)
+            self._queries, self._elsewhere, self._seen = loaded._queries, loaded._elsewhere, seen
+
+    def __getitem__(self, name: str) -> Query:
+        self._refresh()
+        return super().__getitem__(name)
+
+    def __iter__(self) -> Iterator[str]:
+        self._refresh()
+        return super().__iter__()
+
+
 def parse_each(
     directory: Path, dialects: Sequence[str] = DIALECTS
 ) -> Iterator[tuple[str, Query | QuerySyntaxError]]:
