@@ -113,7 +113,11 @@ class Database:
             self._dialect.release(raw)
 
     def run_columns(self, name: str, /, **params: Any) -> dict[str, Any]:
-        """Run a named query that gives rows, whatever its kind, for NumPy columns."""
+        """Run a named query that gives rows, whatever its kind, for a dict of NumPy columns.
+
+        Times are ``datetime64[us]``, UTC. A column with NULLs, or of text, is one of objects. All
+        rows are there, also those that kind ``one`` leaves. Raises what :meth:`run` does.
+        """
         statement = self._dialect.compile(replace(self.queries[name], kind=Kind.COLUMNS))
         raw = self._dialect.acquire()
         try:

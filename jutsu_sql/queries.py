@@ -238,8 +238,8 @@ class Queries(Mapping[str, Query]):
 class LiveQueries(Queries):
     """Queries of files that are looked at again at every lookup, for development.
 
-    A file that has changed is read again; while one cannot be understood, every lookup says so. A
-    query that has not changed stays the same object.
+    When a file has changed, all are read again; while one cannot be understood, every lookup says
+    so. A query that has not changed stays the same object.
     """
 
     def __init__(self, fixed: Path, own: Sequence[Path], *, dialect: str) -> None:
