@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from threading import Timer
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -276,6 +278,20 @@ def test_what_fails_when_it_is_planned_or_has_no_view(found: Check) -> None:
         "INSERT INTO trades AS t (trade_id, symbol, at) VALUES (9, 'A', :at) RETURNING trade_id"
     )
     assert found(x=f"-- kind: one\n-- timestamps: at\n{insert}") == []
+
+
+def test_another_check_is_waited_for(found: Check, newest_postgres_url: str, schema: Path) -> None:
+    database = f"jutsu_sql_check_{fingerprint([schema], 'postgresql')[:16]}"
+    url = urlsplit(newest_postgres_url)._replace(path=f"/{database}").geturl()
+    text = (
+        "-- kind: script\n-- allow: half because it may\nLOCK TABLE trades IN EXCLUSIVE MODE NOWAIT"
+    )
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE trades IN SHARE MODE")
+        timer = Timer(0.3, other.rollback)
+        timer.start()
+        assert found(y="-- kind: value\nSELECT 1", x__postgresql=text) == []
+        timer.join()
 
 
 def test_a_schema_may_have_any_comment(tmp_path: Path) -> None:

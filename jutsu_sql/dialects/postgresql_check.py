@@ -7,10 +7,11 @@ Of other statements that would only parse, so those are run, but for what a roll
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import psycopg
 from psycopg.pq import DiagnosticField, ExecStatus
@@ -27,6 +28,7 @@ from jutsu_sql.dialects.checker import (
     Type,
     place_of,
 )
+from jutsu_sql.errors import JutsuSqlError
 from jutsu_sql.queries import Queries, Query, Token, tokens_of
 
 if TYPE_CHECKING:
@@ -60,6 +62,31 @@ _NOT_IN_A_TRANSACTION = b"25001"
 _NULLING = {"LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "SETS"}
 _QUOTED = re.compile(r'"([^"]+)"')
 _CAST_COLUMN = re.compile(r"\((?:\w+\.)?(\w+)\)::[\w ]+ (?:=|<=?|>=?|~~)")
+
+
+# What a statement of another check on the same database can do to one of ours, for milliseconds.
+_BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+_PATIENCE_S, _PAUSE_S = 3.0, 0.05
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _patient(ask: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Ask again while another check is in the way: that is no fault of the query."""
+
+    @wraps(ask)
+    def asked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return ask(*args, **kwargs)
+            except JutsuSqlError as error:
+                if not isinstance(error.__cause__, _BUSY) or time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    return asked
 
 
 class PostgresqlChecker:
@@ -97,6 +124,7 @@ class PostgresqlChecker:
     def apply(self, script: Query) -> None:
         self._dialect.compile(script)(self._raw, {})
 
+    @_patient
     def describe(self, query: Query, before: Sequence[Query]) -> Description:
         first = tokens_of(query.statements[0], "postgresql")[0].text
         if len(query.statements) == 1 and _PREPARED.fullmatch(first):
@@ -106,6 +134,7 @@ class PostgresqlChecker:
             said = [self._run(query, number) for number in range(len(query.statements))]
         return Description({}, (), said[0] if len(said) == 1 else "")
 
+    @_patient
     def plan(self, query: Query, before: Sequence[Query]) -> Plan | None:
         text, names = query.render("numbered")
         first = tokens_of(text, "postgresql")[0].text
@@ -123,6 +152,7 @@ class PostgresqlChecker:
             self._own("check.forget")
         return _plan(tree[0]["Plan"], self._indexed)
 
+    @_patient
     def run(
         self,
         query: Query,
@@ -248,7 +278,7 @@ class PostgresqlChecker:
             if len(query.statements) == 1:
                 offset = query.unrendered(offset, "numbered")
         hint = f" ({diagnosis.message_hint})" if diagnosis.message_hint else ""
-        raise RefusedError(f"{diagnosis.message_primary}{hint}", query, number, offset)
+        raise RefusedError(f"{diagnosis.message_primary}{hint}", query, number, offset) from error
 
 
 def _plan(root: dict[str, Any], indexed: Set[str]) -> Plan:
