@@ -532,7 +532,7 @@ def test_scratch_databases_are_kept_for_the_next_check(
         assert stored() == before
     with pytest.raises(jutsu_sql.JutsuSqlError, match='type "nonsense" does not exist'):
         opened(altered("broken", "CREATE TABLE half_done (n nonsense);"))
-    assert stored() == before
+    assert stored().items() <= before.items()  # making one may drop old ones
     for number in range(4):
         opened(altered(str(number), f"CREATE TABLE t{number} (n int);"))
     assert len(stored()) <= 5  # three old ones, the last, and that of the fixture
