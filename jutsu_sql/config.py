@@ -68,7 +68,9 @@ class Config:
 
     ``database`` is SQLite's path or ``:memory:``, or the name of the PostgreSQL database, whose
     ``conninfo`` is libpq's connection string with the password. ``source`` tells people where it
-    came from. Without ``snapshot_dir``, snapshots are in the user's cache directory.
+    came from. Without ``snapshot_dir``, snapshots are in the user's cache directory. With
+    ``reload_queries``, for development, the caller's own ``.sql`` files are read again when they
+    have changed.
     """
 
     dialect: str
@@ -79,6 +81,7 @@ class Config:
     pool_timeout: float = 30.0
     pool_recycle: float = 3600.0
     echo: bool = False
+    reload_queries: bool = False
     snapshots: bool = True
     snapshot_dir: str = ""
     snapshot_max_mb: int = 1024
@@ -114,6 +117,7 @@ def load_config(
     pool_timeout: float | None = None,
     pool_recycle: float | None = None,
     echo: bool | None = None,
+    reload_queries: bool | None = None,
     snapshots: bool | None = None,
     snapshot_dir: str | Path | None = None,
     snapshot_max_mb: int | None = None,
@@ -134,6 +138,7 @@ def load_config(
         "pool_timeout": pool_timeout,
         "pool_recycle": pool_recycle,
         "echo": echo,
+        "reload_queries": reload_queries,
         "snapshots": snapshots,
         "snapshot_dir": snapshot_dir,
         "snapshot_max_mb": snapshot_max_mb,
@@ -617,6 +622,7 @@ _POOL: dict[str, Callable[[_Setting], Any]] = {
     "pool_timeout": _seconds,
     "pool_recycle": _seconds,
     "echo": _flag,
+    "reload_queries": _flag,
     "snapshots": _flag,
     "snapshot_dir": lambda setting: str(_filled(setting).value),
     "snapshot_max_mb": _whole_number(1),

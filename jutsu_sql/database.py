@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,9 +14,9 @@ from jutsu_sql.config import Config, load_config
 from jutsu_sql.copy_into import CopyReport, OnConflict, copy_into
 from jutsu_sql.dialects.base import Block, Dialect, Statement
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.errors import NotMigratedError
+from jutsu_sql.errors import NotMigratedError, QueryError
 from jutsu_sql.migrations import Migrator, require_current
-from jutsu_sql.queries import Queries, Query
+from jutsu_sql.queries import Kind, LiveQueries, Queries, Query
 from jutsu_sql.resources import SQL_DIR
 from jutsu_sql.topics import Topics
 
@@ -38,9 +39,10 @@ def connect(
     Without ``url`` and ``config``: ``DATABASE_URL``, ``DATABASE_TYPE`` and its companions,
     ``.env``, ``config.yaml``, else SQLite at ``data/market_data.db``; see
     :func:`jutsu_sql.load_config`, which also takes the ``settings`` (``pool_size``,
-    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``echo``, ``snapshots``,
-    ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are directories of the caller's own
-    ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by its owner only.
+    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``echo``, ``reload_queries``,
+    ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are directories of the
+    caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by its
+    owner only.
 
     Raises:
         ConfigError: the configuration is incomplete or contradictory.
@@ -63,9 +65,15 @@ class Database:
         self, config: Config, queries: Sequence[Path] = (), *, create: bool = True
     ) -> None:
         self.config = config
-        self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
+        compiled: type[_Statements]
+        if config.reload_queries:
+            self.queries: Queries = LiveQueries(SQL_DIR, queries, dialect=config.dialect)
+            compiled = _LiveStatements
+        else:
+            self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
+            compiled = _Statements
         self._dialect = _DIALECTS[config.dialect](config, self.queries, create=create)
-        self._statements = _Statements(self._dialect, self.queries, echo=config.echo)
+        self._statements = compiled(self._dialect, self.queries, echo=config.echo)
         self.q = Topics(self.run, self.queries)
 
     def __enter__(self) -> Self:
@@ -103,6 +111,39 @@ class Database:
         raw = self._dialect.acquire()
         try:
             return statement(raw, params)
+        finally:
+            self._dialect.release(raw)
+
+    def run_columns(self, name: str, /, **params: Any) -> dict[str, Any]:
+        """Run a named query that gives rows, whatever its kind, for a dict of NumPy columns.
+
+        Times are ``datetime64[us]``, UTC. A column with NULLs, or of text, is one of objects. All
+        rows are there, also those that kind ``one`` leaves. Raises what :meth:`run` does.
+        """
+        statement = self._dialect.compile(replace(self.queries[name], kind=Kind.COLUMNS))
+        raw = self._dialect.acquire()
+        try:
+            columns: dict[str, Any] = statement(raw, params)
+            return columns
+        finally:
+            self._dialect.release(raw)
+
+    def explain(self, name: str, params: Mapping[str, Any], *, analyze: bool = False) -> str:
+        """The engine's plan for a named query, as lines for people.
+
+        With ``analyze`` PostgreSQL runs it in a transaction that is rolled back, and tells what
+        each step took: nothing is changed but what no rollback restores, a sequence's number.
+
+        Raises:
+            QueryError: there is no such query, its parameters are wrong, or it is a script.
+            StatementError: the engine has no plan of it; ``analyze`` on SQLite.
+        """
+        query = self.queries[name]
+        if query.kind is Kind.SCRIPT:
+            raise QueryError(f"{name} is a script, which has no plan", query_name=name)
+        raw = self._dialect.acquire()
+        try:
+            return self._dialect.explain(raw, query, params, analyze=analyze)
         finally:
             self._dialect.release(raw)
 
@@ -312,6 +353,21 @@ class _Statements(dict[str, Statement]):
             statement = _echoed(query, statement)
         self[name] = statement
         return statement
+
+
+class _LiveStatements(_Statements):
+    """Compiled again when a query has changed."""
+
+    def __init__(self, dialect: Dialect, queries: Queries, *, echo: bool) -> None:
+        super().__init__(dialect, queries, echo=echo)
+        self._made_from: dict[str, Query] = {}
+
+    def __getitem__(self, name: str) -> Statement:
+        query = self._queries[name]
+        if self._made_from.get(name) is not query:
+            self._made_from[name] = query
+            self.pop(name, None)
+        return super().__getitem__(name)
 
 
 def _echoed(query: Query, statement: Statement) -> Statement:

@@ -139,7 +139,7 @@ class NotMigratedError(MigrationError):
 
 
 class NewerSchemaError(MigrationError):
-    """The database holds migrations that this version does not know."""
+    """The database holds migrations of the toolkit that this version does not know."""
 
 
 class ServerError(JutsuSqlError):

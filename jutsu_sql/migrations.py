@@ -6,8 +6,9 @@ A bare ``yoyo apply`` with the shipped ``yoyo.ini`` does the same from a shell.
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jutsu_sql.errors import MigrationError, NewerSchemaError, NotMigratedError
@@ -37,14 +38,22 @@ def shipped(dialect: str) -> list[str]:
     )
 
 
+def toolkits(ids: Iterable[str], dialect: str) -> list[str]:
+    """Those of some migration ids that this toolkit gives: ``sqlite-0001-bars``.
+
+    What else yoyo has noted in a database is its owner's, who keeps tables of their own there.
+    """
+    return [each for each in ids if re.match(rf"{dialect}-\d{{4}}-", each)]
+
+
 def require_current(applied: Iterable[str], dialect: str) -> None:
-    """Refuse a database that lacks a migration, or has one that this version does not know.
+    """Refuse a database that lacks a migration, or has one of a newer version.
 
     Raises:
         NotMigratedError: with the remedy.
         NewerSchemaError: with the ids that are not known here.
     """
-    found, wanted = set(applied), shipped(dialect)
+    found, wanted = set(toolkits(applied, dialect)), shipped(dialect)
     if newer := sorted(found.difference(wanted)):
         raise NewerSchemaError(
             f"the database was migrated by a newer version (it has {', '.join(newer)}):"
@@ -57,8 +66,8 @@ def require_current(applied: Iterable[str], dialect: str) -> None:
 
 
 def migration_status(applied: Iterable[str], dialect: str) -> list[MigrationStatus]:
-    """Every migration that is shipped or applied, oldest first."""
-    found, wanted = set(applied), shipped(dialect)
+    """Every migration of the toolkit that is shipped or applied, oldest first."""
+    found, wanted = set(toolkits(applied, dialect)), shipped(dialect)
     return [
         MigrationStatus(name, name in found, name in wanted) for name in sorted({*found, *wanted})
     ]
@@ -87,7 +96,7 @@ class Migrator:
         """Apply what is pending; gives the ids.
 
         Raises:
-            NewerSchemaError: the database has migrations that this version does not know.
+            NewerSchemaError: the database has migrations of a newer version.
             MigrationError: another process is migrating, or a migration failed and was undone.
         """
         with self._locked():
@@ -111,8 +120,8 @@ class Migrator:
         migrations = read_migrations(glob.escape(str(directory)))
         if not migrations:  # yoyo says nothing of a directory that is not there
             raise MigrationError(f"there are no migrations in {directory}")
-        if newer := self._applied().difference(m.id for m in migrations):
-            require_current(newer, self._dialect)
+        with suppress(NotMigratedError):  # which is what the migrations are for
+            require_current(self._applied(), self._dialect)
         return migrations
 
     def _applied(self) -> set[str]:

@@ -134,6 +134,28 @@ class Query:
         *before, last = self.statements[statement][:offset].split("\n")
         return (line + len(before), len(last) + 1) if before else (line, column + len(last))
 
+    def casts(self, dialect: str) -> dict[str, str]:
+        """The types that parameters are cast to, as they are written first: ``int``, ``int[]``."""
+        tokens = tokens_of(self.statements[0], dialect)
+        types: dict[str, str] = {}
+        for at, token in enumerate(tokens):
+            if token.kind != "param":
+                continue
+            before, behind = (tokens[max(at - 2, 0) : at], tokens[at + 1 : at + 4])
+            is_cast = [t.text.upper() for t in (*before[:1], *behind[:1])] == ["CAST", "AS"]
+            if behind and (is_cast or behind[0].kind == "cast"):
+                array = "[]" if len(behind) > 2 and behind[2].text.startswith("[") else ""
+                types.setdefault(token.text[1:], f"{behind[1].text}{array}")
+        return types
+
+    def inside(self, text: str) -> Query:
+        """The statement in another that gives many rows: ``EXPLAIN {statement}``."""
+        before, after = text.split("{statement}")
+        first, *rest = self._pieces
+        *most, last = [before + first, *rest]
+        statement = f"{before}{self.statements[0]}{after}"
+        return replace(self, kind=Kind.MANY, statements=(statement,), _pieces=(*most, last + after))
+
     def explain_params(self, given: Iterable[str]) -> QueryParameterError:
         """The error for a call with the wrong names: what is missing, unknown, and was meant."""
         names = tuple(given)
@@ -211,6 +233,36 @@ class Queries(Mapping[str, Query]):
 
     def get(self, name: str, default: Any = None) -> Any:
         return self._queries.get(name, default)
+
+
+class LiveQueries(Queries):
+    """Queries of files that are looked at again at every lookup, for development.
+
+    When a file has changed, all are read again; while one cannot be understood, every lookup says
+    so. A query that has not changed stays the same object.
+    """
+
+    def __init__(self, fixed: Path, own: Sequence[Path], *, dialect: str) -> None:
+        super().__init__({}, dialect, {})
+        self._fixed = fixed
+        self._own = own
+        self._seen: list[tuple[Path, int]] | None = None
+        self._refresh()
+
+    def _refresh(self) -> None:
+        found = [path for each in self._own for path in each.rglob("*.sql")]
+        seen = sorted((path, path.stat().st_mtime_ns) for path in found)
+        if seen != self._seen:
+            loaded = Queries.load(self._fixed, *self._own, dialect=self.dialect)
+            self._queries, self._elsewhere, self._seen = loaded._queries, loaded._elsewhere, seen
+
+    def __getitem__(self, name: str) -> Query:
+        self._refresh()
+        return super().__getitem__(name)
+
+    def __iter__(self) -> Iterator[str]:
+        self._refresh()
+        return super().__iter__()
 
 
 def parse_each(
@@ -668,7 +720,7 @@ class _Reading(NamedTuple):
         return sorted([(hit.start, hit.name) for hit in self.hits] + ends)
 
 
-@lru_cache(maxsize=1024)  # the same texts make every further Database: 15 ms, not 75
+@lru_cache(maxsize=1024)  # a file is read each time, and understood again only if it has changed
 def _parse(source: _Source, dialect: str, dialects: tuple[str, ...]) -> Query:
     header = _read_header(source) if source.style != "plain" else _HEADLESS
     if header.kind is None:

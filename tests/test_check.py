@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from threading import Timer
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
@@ -19,7 +21,7 @@ from jutsu_sql.check.lint import lint
 from jutsu_sql.check.lock import lock_path, stale_files
 from jutsu_sql.check.pack import Pack
 from jutsu_sql.check.run import check
-from jutsu_sql.check.scratch import open_scratch
+from jutsu_sql.check.scratch import fingerprint, open_scratch
 from jutsu_sql.cli import main
 from jutsu_sql.config import DIALECTS, load_config
 from jutsu_sql.dialects.checker import Checker
@@ -169,6 +171,32 @@ def test_a_pair_is_compared(found: Check) -> None:
     assert any("gives trade_id, note; sqlite gives trade_id, symbol" in f for f in findings)
 
 
+@pytest.mark.parametrize(
+    ("postgresql", "sqlite", "said"),
+    [
+        ("symbol FROM trades", "note AS symbol FROM trades", "may be NULL on sqlite"),
+        ("t.note AS a FROM trades t", "t.symbol AS a FROM trades t", "may be NULL on postgresql"),
+        ("trade_id AS a FROM trades", "trade_id AS a FROM trades AS t", ""),  # the rowid
+        ("b.ts FROM bars b", "ts FROM bars", ""),  # of a key WITHOUT ROWID
+        ("symbol FROM trades", "upper(note) AS symbol FROM trades", ""),
+        ("symbol FROM trades", "x.symbol FROM (SELECT note AS symbol FROM trades) AS x", ""),
+        ("t.symbol FROM trades t", "u.note AS symbol FROM trades LEFT JOIN trades u ON true", ""),
+        ("symbol FROM trades", "note FROM trades WHERE 0 UNION SELECT symbol FROM trades", ""),
+    ],
+)
+def test_nulls_of_one_engine_only(
+    checkers: dict[str, Checker], tmp_path: Path, postgresql: str, sqlite: str, said: str
+) -> None:
+    times = "-- timestamps: ts\n" if postgresql.startswith("b.ts") else ""
+    header = f"-- kind: value\n{times}"
+    (tmp_path / "x.postgresql.sql").write_text(f"{header}SELECT {postgresql} LIMIT 1")
+    (tmp_path / "x.sqlite.sql").write_text(f"{header}SELECT {sqlite} LIMIT 1")
+    findings = [each.message for each in check(Pack([tmp_path], DIALECTS), checkers)]
+    found = [each for each in findings if "NULL" in each]
+    assert len(found) == bool(said)
+    assert all(said in each for each in found)
+
+
 def test_halves_of_other_types(found: Check) -> None:
     text = "-- kind: value\nSELECT max(trade_id) + {} FROM trades"
     findings = found(x__postgresql=text.format("1.5"), x__sqlite=text.format("1"))
@@ -250,6 +278,20 @@ def test_what_fails_when_it_is_planned_or_has_no_view(found: Check) -> None:
         "INSERT INTO trades AS t (trade_id, symbol, at) VALUES (9, 'A', :at) RETURNING trade_id"
     )
     assert found(x=f"-- kind: one\n-- timestamps: at\n{insert}") == []
+
+
+def test_another_check_is_waited_for(found: Check, newest_postgres_url: str, schema: Path) -> None:
+    database = f"jutsu_sql_check_{fingerprint([schema], 'postgresql')[:16]}"
+    url = urlsplit(newest_postgres_url)._replace(path=f"/{database}").geturl()
+    text = (
+        "-- kind: script\n-- allow: half because it may\nLOCK TABLE trades IN EXCLUSIVE MODE NOWAIT"
+    )
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE trades IN SHARE MODE")
+        timer = Timer(0.3, other.rollback)
+        timer.start()
+        assert found(y="-- kind: value\nSELECT 1", x__postgresql=text) == []
+        timer.join()
 
 
 def test_a_schema_may_have_any_comment(tmp_path: Path) -> None:
@@ -464,30 +506,36 @@ def test_queries_are_attributes(tmp_path: Path) -> None:
         assert not hasattr(db.q, "nothing")
 
 
-def test_the_scratch_database_is_kept_for_the_next_check(
-    postgres_url: str, schema: Path, tmp_path: Path
+def test_scratch_databases_are_kept_for_the_next_check(
+    newest_postgres_url: str, schema: Path, tmp_path: Path
 ) -> None:
-    def oid(schemas: list[Path]) -> int:
-        with (
-            open_scratch(["postgresql"], load_config(postgres_url), schemas),
-            jutsu_sql.connect(postgres_url, queries=tmp_path / "sql") as db,
-        ):
-            value: int = db.run("oid")
-            return value
+    config = load_config(newest_postgres_url)
 
-    (tmp_path / "sql").mkdir()
-    text = "-- kind: value\nSELECT oid::bigint FROM pg_database WHERE datname = 'jutsu_sql_check'"
-    (tmp_path / "sql" / "oid.postgresql.sql").write_text(text)
-    first = oid([])
-    assert oid([]) == first
-    assert oid([schema]) != first
-    other = tmp_path / "other"
-    shutil.copytree(schema, other)
-    (other / "postgresql" / "0001-trades.sql").write_text("CREATE TABLE half_done (n nonsense);")
+    def stored() -> dict[str, int]:
+        text = "SELECT datname, oid::bigint FROM pg_database WHERE datname ~ '^jutsu_sql_check_'"
+        with psycopg.connect(newest_postgres_url) as connection:
+            return dict(connection.execute(text).fetchall())
+
+    def opened(*schemas: Path) -> None:
+        with open_scratch(["postgresql"], config, schemas):
+            assert f"jutsu_sql_check_{fingerprint(schemas, 'postgresql')[:16]}" in stored()
+
+    def altered(name: str, text: str) -> Path:
+        shutil.copytree(schema, tmp_path / name)
+        (tmp_path / name / "postgresql" / "0001-trades.sql").write_text(text)
+        return tmp_path / name
+
+    with open_scratch(["postgresql"], config, [schema]):  # beside another check
+        opened()
+        before = stored()
+        opened()
+        assert stored() == before
     with pytest.raises(jutsu_sql.JutsuSqlError, match='type "nonsense" does not exist'):
-        oid([other])
-    assert oid([schema]) != first
-    assert sys.modules["jutsu_sql.check.scratch"]
+        opened(altered("broken", "CREATE TABLE half_done (n nonsense);"))
+    assert stored().items() <= before.items()  # making one may drop old ones
+    for number in range(4):
+        opened(altered(str(number), f"CREATE TABLE t{number} (n int);"))
+    assert len(stored()) <= 5  # three old ones, the last, and that of the fixture
 
 
 def test_a_project_says_where_its_queries_are(tmp_path: Path) -> None:

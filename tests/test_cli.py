@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections import namedtuple
@@ -19,11 +21,13 @@ import click
 import numpy as np
 import psycopg
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
+from pyarrow import parquet
 
 import jutsu_sql
 from jutsu_sql import Bars, BarStore
-from jutsu_sql.cli import common, main
+from jutsu_sql.cli import common, main, query_output
 from jutsu_sql.queries import parse_value
 
 COMMANDS = main.list_commands(click.Context(main))
@@ -87,7 +91,7 @@ def python_m(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "_is_terminal", lambda stream: True)
+    monkeypatch.setattr(common, "is_terminal", lambda stream: True)
 
 
 # --- the frame ------------------------------------------------------------------------------------
@@ -509,6 +513,123 @@ def test_queries_of_ones_own(url: str, tmp_path: Path) -> None:
     }
     assert listed["bars.delete"]["writes"]
     assert "reports.size" in run("query", "--list", *args).stdout
+
+
+def test_a_plan_changes_nothing(url: str) -> None:
+    args = ("-p", f"series_id={series_id(url)}", "-p", "start=2024-01-01", "-p", "end=2024-02-01")
+    delete = ("query", "bars.delete", *args, "--url", url)
+    assert "bars" in run(*delete, "--explain").stdout
+    if url.startswith("sqlite"):
+        assert "measures nothing" in run(*delete, "--explain", "analyze", status=1).stderr
+    else:
+        assert "Execution Time" in run(*delete, "--explain", "analyze").stdout
+        assert any("rows=10" in line for line in run_json(*delete, "--explain", "analyze"))
+    assert count_bars(url) == 30
+    script = run("query", "stage.create", "--explain", "--url", url, status=1)
+    assert "is a script, which has no plan" in script.stderr
+
+
+def test_rows_for_other_programs(url: str, tmp_path: Path) -> None:
+    latest = ("query", "bars.latest", "-p", f"series_id={series_id(url)}", "--url", url)
+    shown = run(*latest, "-p", "n=1", "--format", "csv", "--timing")
+    close = CLOSES[-1]
+    row = f"2024-01-11T14:00:00+00:00,{close},{close + 1},{close - 1},{close},1000.0"
+    assert shown.stdout == f"ts,open,high,low,close,volume\n{row}\n"
+    assert re.fullmatch(r"Time: [0-9.]+ ms\n", shown.stderr)
+    none = ("query", "bars.latest", "-p", "series_id=999", "-p", "n=1", "--url", url)
+    for args, count in (((*latest, "-p", "n=2"), 2), (none, 0)):
+        table = parquet.read_table(io.BytesIO(run(*args, "--format", "parquet").stdout_bytes))
+        assert table.num_rows == count
+        assert str(table.schema.field("ts").type) == "timestamp[us, tz=UTC]"
+        assert str(table.schema.field("close").type) == "double"
+    loads = run("query", "loads.recent", "-p", "n=9", "--format", "parquet", "--url", url)
+    observed = parquet.read_table(io.BytesIO(loads.stdout_bytes)).column("started_at")
+    assert str(observed.type) == "timestamp[us, tz=UTC]"
+    for form in ("csv", "parquet"):
+        args = ("query", "stage.create", "--write", "--format", form, "--url", url)
+        assert "gives no rows" in run(*args, status=2).stderr
+
+
+def test_parquet_is_not_for_a_terminal(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_output, "is_terminal", lambda stream: True)
+    args = ("query", "series.summary", "--format", "parquet", "--url", url)
+    assert "> FILE.parquet" in run(*args, status=2).stderr
+
+
+def test_the_difference_of_two_databases(url: str, tmp_path: Path) -> None:
+    other = f"sqlite:///{tmp_path}/other.db"
+    with jutsu_sql.connect(other) as db:
+        db.migrate()
+        for symbol in ("AAPL", "MSFT"):
+            BarStore(db).write(bars(symbol, "1D"), source="test")
+    shown = [jutsu_sql.load_config(each).display_url for each in (url, other)]
+    query = ("query", "series.matching", "-p", "symbol=null", "--engine-url", url)
+    same = ("-p", "timeframe=1D", "--engine-url", url)
+    assert run(*query, *same).stdout == ""
+    assert run_json(*query, *same) == []
+    differing = (*query, "-p", "timeframe=1h", "--engine-url", other)
+    lines = run(*differing, status=1).stdout.splitlines()
+    assert lines[:2] == [f"--- {shown[0]}", f"+++ {shown[1]}"]
+    assert [line[0] for line in lines[2:]] == ["-"]
+    (found,) = json.loads(run(*differing, "--json", status=1).stdout)
+    assert found["database"] == shown[0]
+    assert found["row"]["symbol"] == "MSFT"
+    run(*query, "-p", "timeframe=1h", "--engine-url", f"sqlite:///{tmp_path}/no.db", status=2)
+    run(*query, status=2)
+    writes = ("query", "stage.create", "--engine-url", url, "--engine-url", url)
+    assert "only what reads" in run(*writes, status=2).stderr
+
+
+def test_values_are_what_the_query_casts_them_to(tmp_path: Path) -> None:
+    text = "-- kind: one\n-- timestamps: at\nSELECT CAST(:code AS text) AS code,"
+    text = f"{text} CAST(:n AS int) AS n, CAST(:x AS double precision) AS x,"
+    text = f"{text} CAST(:at AS bigint) AS at"
+    (tmp_path / "x.sqlite.sql").write_text(text)
+
+    def given(*params: str, status: int = 0) -> Any:
+        pairs = [part for each in params for part in ("-p", each)]
+        args = ("query", "x", *pairs, "--queries", str(tmp_path), "--url", "sqlite://", "--json")
+        done = run(*args, status=status)
+        return done.stderr if status else list(json.loads(done.stdout).values())
+
+    at = "at=2024-01-02"
+    assert given("code=600519", "n=1", "x=2", at)[:3] == ["600519", 1, 2.0]
+    assert given("code=2024-01-02", "n=null", "x=1e3", at)[:3] == ["2024-01-02", None, 1000.0]
+    assert given('code="null"', "n=1", "x=0.5", at)[3] == "2024-01-02T00:00:00+00:00"
+    assert given("code=null", "n=1", "x=0.5", "at=null")[::3] == [None, None]
+    assert "n is cast to int" in given("code=a", "n=1.5", "x=1", at, status=2)
+    assert "x is cast to double" in given("code=a", "n=1", "x=one", at, status=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("query bars.lat", ["bars.latest"]),
+        ("query bars.latest -p ", ["series_id=", "n="]),
+        ("query bars.latest -p series_id=1 -p ", ["n="]),
+        ("query -p series_id=1 bars.latest -p ", ["n="]),
+        ("query bars.nothing -p ", []),
+        ("query bars.lat --url nonsense", []),
+        ("query --format p", ["parquet"]),
+    ],
+)
+def test_completion(words: str, completed: list[str]) -> None:
+    *args, incomplete = words.split(" ")
+    complete = ShellComplete(main, {}, "jutsu-sql", "_JUTSU_SQL_COMPLETE")
+    assert [item.value for item in complete.get_completions(args, incomplete)] == completed
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_of_a_shell(shell: str) -> None:
+    source = python_m(env={**os.environ, "_JUTSU_SQL_COMPLETE": f"{shell}_source"})
+    assert source.returncode == 0, source.stderr
+    if shell != "fish":
+        assert "*= ]]" in source.stdout  # no space behind name=
+    words = {"COMP_WORDS": "jutsu-sql query bars.latest -p ", "COMP_CWORD": "4"}
+    asked = {**os.environ, **words, "_JUTSU_SQL_COMPLETE": f"{shell}_complete"}
+    if shell == "fish":
+        asked |= {"COMP_CWORD": ""}
+    assert "series_id=" in python_m(env=asked).stdout
 
 
 def test_the_list_of_queries_needs_no_database() -> None:

@@ -226,7 +226,7 @@ def test_undo_of_no_load(run: Any) -> None:
 def test_a_person_is_asked_before_a_load_is_undone(
     run: Any, url: str, three_loads: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(common, "_is_terminal", lambda stream: True)
+    monkeypatch.setattr(common, "is_terminal", lambda stream: True)
     args = ("undo", str(three_loads[2]))
     assert "nothing was changed" in run(*args, answer="n\n", status=1).stderr
     run(*args, answer="", status=130)

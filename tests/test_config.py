@@ -424,6 +424,7 @@ def test_a_contradiction_within_one_source(load: Load) -> None:
         ("pool_recycle", "inf"),
         ("pool_recycle", "soon"),
         ("echo", "debug"),
+        ("reload_queries", "often"),
         ("snapshots", "sometimes"),
         ("snapshot_max_mb", "0"),
     ],

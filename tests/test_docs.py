@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,33 @@ def test_every_public_name_has_a_docstring(name: str) -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for document in ROOT.glob("*.md"):
-        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
-            assert (ROOT / target).exists(), f"{document.name}: {target}"
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_bring_your_own_sql(tmp_path: Path, newest_postgres_url: str) -> None:
+    """Every file of the document is written as it stands, and every command run, in order."""
+    text = (ROOT / "docs" / "own-sql.md").read_text(encoding="utf-8")
+    for name, content in re.findall(r"^`([\w/.-]+)`:\n\n```\w+\n(.*?)^```", text, re.DOTALL | re.M):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": programs, "DATABASE_URL": newest_postgres_url}
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout
+
+    said = ""
+    for language, block in re.findall(r"^```(console|python)\n(.*?)^```", text, re.DOTALL | re.M):
+        if language == "python":
+            said += run(sys.executable, "-W", "error", "-c", block)
+        for command in re.findall(r"^\$ (.*)", block, re.MULTILINE):
+            said += run("bash", "-c", command)
+    assert "2024-01-02 15:30:00+00:00 5.0\n" in said
+    assert "USING INDEX fills_symbol (symbol=?)" in said
+    assert (tmp_path / "fills.parquet").stat().st_size

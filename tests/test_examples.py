@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import jutsu_sql
@@ -28,13 +26,14 @@ def test_the_example_passes_its_check(newest_postgres_url: str) -> None:
 
 def test_the_example_runs(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/journal.db"
+    yoyo = [Path(sys.executable).with_name("yoyo"), "apply", "--batch", "--no-config-file"]
+    own = ["--database", f"jutsu+{url}", HERE / "tables" / "sqlite"]
+    subprocess.run([*yoyo, *own], check=True)  # before the toolkit's own, in the same database
     with jutsu_sql.connect(url) as db:
         db.migrate()
         bar = {"symbol": "SPY", "timeframe": "1D", "ts": "2024-01-02T00:00Z"}
         prices = {"open": 1.0, "high": 2.0, "low": 1.0, "close": 2.0, "volume": 10.0}
         BarStore(db).write([bar | prices], source="test")
-    with closing(sqlite3.connect(tmp_path / "journal.db")) as raw:
-        raw.executescript((HERE / "tables" / "sqlite" / "0001-fills.sql").read_text())
     for held in (1, 2):
         app = [sys.executable, str(HERE / "app.py"), url]
         done = subprocess.run(app, check=True, capture_output=True, text=True)

@@ -55,9 +55,11 @@ def test_there_and_back_and_there(empty_db: Database) -> None:
 
 
 def test_status_and_pending() -> None:
+    newer = "sqlite-9999-from-the-future"
     names = shipped("sqlite")
     assert migration_status([], "sqlite") == [MigrationStatus(name, False, True) for name in names]
-    assert migration_status(["zz", *names], "sqlite")[-1] == MigrationStatus("zz", True, False)
+    assert migration_status([newer, *names], "sqlite")[-1] == MigrationStatus(newer, True, False)
+    assert len(migration_status(["0001-fills", *names], "sqlite")) == len(names)
     assert list(pending_sql([], "sqlite")) == names
     assert pending_sql(names, "sqlite") == {}
 
@@ -79,10 +81,25 @@ def test_a_store_needs_the_schema(empty_db: Database) -> None:
 
 def test_a_newer_schema_is_refused(empty_db: Database) -> None:
     empty_db.migrate()
-    empty_db.run("testing.pretend_newer")
+    newer = f"{empty_db.config.dialect}-9999-from-the-future"
+    empty_db.run("testing.note_migration", migration_id=newer)
     for attempt in (lambda: BarStore(empty_db), empty_db.migrate):
-        with pytest.raises(errors.NewerSchemaError, match="9999-from-the-future"):
+        with pytest.raises(errors.NewerSchemaError, match=newer):
             attempt()
+
+
+def test_migrations_of_its_owner_are_none_of_the_toolkits(empty_db: Database) -> None:
+    """Someone who keeps tables of their own by yoyo, in the same database."""
+    names = shipped(empty_db.config.dialect)
+    with empty_db.migrator() as migrator, migrator._locked():
+        migrator._applied()  # makes yoyo's tables, as its command does
+    empty_db.run("testing.note_migration", migration_id="0001-fills")
+    assert empty_db.migrate() == names
+    assert empty_db.migrate() == []
+    BarStore(empty_db)
+    with empty_db.migrator() as migrator:
+        assert migrator.rollback() == names[::-1]
+    assert empty_db.applied_migrations() == ["0001-fills"]
 
 
 def test_a_lock_that_is_held_is_named(empty_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import jutsu_sql
 from jutsu_sql.errors import (
     QueryError,
     QueryNotFoundError,
@@ -559,3 +561,36 @@ def test_parse_each_reports_every_fault(tmp_path: Path) -> None:
     found = list(parse_each(tmp_path))
     assert [dialect for dialect, _ in found] == ["", "", "sqlite", "postgresql", "sqlite"]
     assert [type(each) for _, each in found[:2]] == [QuerySyntaxError] * 2
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_changed_file_is_read_again_in_development(tmp_path: Path, is_live: bool) -> None:
+    path = tmp_path / "x.sql"
+    path.write_text("-- kind: value\nSELECT 1")
+    (tmp_path / "y.sql").write_text("-- kind: value\nSELECT 9")
+    with jutsu_sql.connect("sqlite://", queries=tmp_path, reload_queries=is_live) as db:
+        unchanged = db.queries["y"]
+        assert db.run("x") == 1
+        write_later(path, "-- kind: value\nSELECT 2")
+        assert db.run("x") == db.q.x() == (2 if is_live else 1)
+        if not is_live:
+            return
+        write_later(path, "SELECT")
+        for _ in range(2):
+            with pytest.raises(QuerySyntaxError, match="lacks a line"):
+                db.run("x")
+        write_later(path, "-- kind: many\nSELECT 3")
+        assert db.run("x") == [(3,)]
+        write_later(tmp_path / "z.sql", "-- kind: value\nSELECT 4")
+        assert db.q.z() == 4
+        path.unlink()
+        with pytest.raises(QueryNotFoundError):
+            db.run("x")
+        assert db.queries["y"] is unchanged
+
+
+def write_later(path: Path, text: str) -> None:
+    """As an editor does, however coarse the clock of the file system is."""
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    path.write_text(text)
+    os.utime(path, ns=(before + 1_000_000_000,) * 2)

@@ -204,6 +204,21 @@ def test_columns_of_plain_rows_with_nulls_and_without_rows(db: Database) -> None
     assert [len(column) for column in none.values()] == [0, 0, 0]
 
 
+def test_any_query_gives_columns(db: Database) -> None:
+    BarStore(db).write(constant(1.0), source="test")
+    now = datetime(2024, 1, 2, tzinfo=UTC)
+    begun = {"kind": "write", "source": "x", "uri": None, "content_sha256": None}
+    tool = {"actor": "x", "tool_version": "x"}
+    db.run("loads.start", **begun, **tool, observed_at=now, started_at=now)
+    columns = db.run_columns("loads.recent", n=2)
+    assert columns["source"].tolist() == ["x", "test"]
+    assert columns["started_at"].dtype == np.dtype("M8[us]")
+    unfinished, finished = columns["finished_at"]
+    assert unfinished is None
+    assert finished.tzinfo is not None
+    assert list(db.run_columns("bars.latest", series_id=0, n=1)["close"]) == []
+
+
 def test_columns_of_text_and_numeric_take_the_slower_way(db: Database) -> None:
     columns = db.run("testing.words", rows=300)
     assert columns["word"].tolist() == [f"w{n}" for n in range(1, 301)]

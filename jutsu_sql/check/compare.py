@@ -107,6 +107,11 @@ def _compare(
                 other,
                 f"{column.name} is {column.type} on {ours}, {twin.type} on {theirs}",
             )
+        if {column.is_nullable, twin.is_nullable} == {True, False}:
+            may, never = (ours, theirs) if column.is_nullable else (theirs, ours)
+            yield Finding.at(
+                "columns", other, f"{column.name} may be NULL on {may}, and never is on {never}"
+            )
 
 
 def is_one_file(tried: Description, theirs: Description) -> bool:

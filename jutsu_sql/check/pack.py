@@ -123,9 +123,10 @@ def _blanks(query: Query) -> dict[str, str]:
     return {name: str(value) for name, value in pairs}
 
 
-def filled(query: Query) -> Query:
-    """A template as the statement that its header makes of it; any other query as it is."""
-    blanks = _blanks(query)
+def filled(query: Query, **given: str) -> Query:
+    """A template as the statement that its header, or what is ``given``, makes of it; any other
+    query as it is."""
+    blanks = given or _blanks(query)
     if not blanks:
         return query
 

@@ -9,18 +9,20 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 
+from jutsu_sql.check.pack import filled
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.database import Database, connect
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.errors import ConnectionFailedError, StatementError
+from jutsu_sql.errors import ConnectionFailedError, DatabaseError
 from jutsu_sql.instants import us_from_datetime
 from jutsu_sql.queries import read_script
 from jutsu_sql.resources import MIGRATIONS_DIR
 from jutsu_sql.scratch_server import scratch_server
 from jutsu_sql.store import BarStore
 
-_DATABASE = "jutsu_sql_check"  # as in sql/check/create_database.postgresql.sql
+_DATABASE = "jutsu_sql_check_"  # as in sql/check/old_databases.postgresql.sql
 _FIRST = datetime(2024, 1, 2, tzinfo=UTC)
 _OBSERVED = datetime(2024, 2, 1, tzinfo=UTC)
 
@@ -31,9 +33,9 @@ def open_scratch(
 ) -> Iterator[dict[str, Checker]]:
     """A checker for each dialect, on a scratch database with the schema and a few bars.
 
-    SQLite's is in memory. PostgreSQL's is the database ``jutsu_sql_check`` of ``server``, which
-    stays there for the next check, or is on a throw-away server. ``schemas`` are directories of the
-    caller's own tables: the ``.sql`` files in ``DIALECT/`` are run in the order of their names.
+    SQLite's is in memory. PostgreSQL's is on a throw-away server, or on ``server``, where it is
+    named after what it is made from and stays for the next check. ``schemas`` are directories of
+    the caller's own tables: the ``.sql`` files in ``DIALECT/`` are run in the order of their names.
 
     Raises:
         DatabaseError: the server does not let us make a database, or a schema does not run.
@@ -54,42 +56,46 @@ def _sqlite(_server: Config | None, schemas: Sequence[Path]) -> Iterator[Checker
 
 @contextmanager
 def _postgresql(server: Config | None, schemas: Sequence[Path]) -> Iterator[Checker]:
-    from psycopg.conninfo import make_conninfo
-
     if server is None:
         with scratch_server(durable=False) as started:
             with _postgresql(load_config(started.url), schemas) as checker:
                 yield checker
             return
-    conninfo = make_conninfo(server.conninfo, dbname=_DATABASE)
-    config = replace(server, conninfo=conninfo, database=_DATABASE)
-    made_from = fingerprint(schemas, server.dialect)
-    db = _finished(config, made_from)
-    if db is None:
-        with connect(config=server) as home:
-            home.run("check.drop_database")
-            home.run("check.create_database")
-        with connect(config=config) as db, db.checker() as checker:
-            _build(db, checker, schemas)
-            db.run("check.create_mark")
-            db.run("check.mark", made_from=made_from)
-            yield checker
-        return
+    name = f"{_DATABASE}{fingerprint(schemas, server.dialect)[:16]}"
+    try:
+        db = connect(config=_database_of(server, name))
+    except ConnectionFailedError:  # there is none, or making it will say what is wrong
+        _make_database(server, name, schemas)
+        db = connect(config=_database_of(server, name))
     with db, db.checker() as checker:
         yield checker
 
 
-def _finished(config: Config, made_from: str) -> Database | None:
-    """The database that an earlier check has left, if it was made from the same files."""
-    try:
-        db = connect(config=config)
-    except ConnectionFailedError:
-        return None  # there is none, or making it will say what is wrong
-    with suppress(StatementError):  # it was never finished
-        if db.run("check.made_from") == made_from:
-            return db
-    db.close()
-    return None
+def _database_of(server: Config, name: str) -> Config:
+    from psycopg.conninfo import make_conninfo
+
+    return replace(server, conninfo=make_conninfo(server.conninfo, dbname=name), database=name)
+
+
+def _make_database(server: Config, name: str, schemas: Sequence[Path]) -> None:
+    """Make it under another name, so that whoever finds the name finds it finished."""
+    draft = f"{name}_{token_hex(4)}"
+    with connect(config=server) as home, home.checker() as maker:
+
+        def run(query_name: str, **names: str) -> None:
+            maker.apply(filled(home.queries[query_name], **names))
+
+        for old in home.run("check.old_databases"):
+            with suppress(DatabaseError):  # somebody uses it again, or was faster
+                run("check.drop_database", name=old.name)
+        run("check.create_database", name=draft)
+        try:
+            with connect(config=_database_of(server, draft)) as db, db.checker() as checker:
+                _build(db, checker, schemas)
+            with suppress(DatabaseError):  # another check was first
+                run("check.rename_database", draft=draft, name=name)
+        finally:
+            run("check.drop_database", name=draft)
 
 
 _Opener = Callable[[Config | None, Sequence[Path]], AbstractContextManager[Checker]]

@@ -7,6 +7,7 @@ Exit status: 0 done, 1 refused or failed (``Error: ...`` on stderr), 2 a wrong c
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ import click
 from jutsu_sql import __version__
 from jutsu_sql.config import redact
 from jutsu_sql.errors import JutsuSqlError
+
+if "_JUTSU_SQL_COMPLETE" in os.environ:
+    import_module("jutsu_sql.cli.completion")
 
 __all__ = ["main"]
 

@@ -6,13 +6,14 @@ import csv
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from jutsu_sql.cli.common import (
     as_ts,
     database_options,
+    format_options,
     open_store,
     print_json,
     print_table,
@@ -21,22 +22,6 @@ from jutsu_sql.cli.common import (
 if TYPE_CHECKING:
     from jutsu_sql.bars import Bars
     from jutsu_sql.database import Database
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def format_options(command: _Command) -> _Command:
-    """``--format`` and ``--json``, which become the parameter ``form``: a key of ``PRINTERS``."""
-    as_json = click.option("--json", "form", flag_value="json", help="The same as --format json.")
-    form = click.option(
-        "--format",
-        "form",
-        type=click.Choice(["table", "csv", "json"]),
-        default="table",
-        show_default=True,
-        help="The table is for people.",
-    )
-    return form(as_json(command))
 
 
 @click.command()
@@ -50,7 +35,7 @@ def format_options(command: _Command) -> _Command:
     metavar="TIME",
     help="As they were known then: a time with its offset, or a date for its end.",
 )
-@format_options
+@format_options("table", "csv", "json")
 @database_options
 def command(
     symbol: str,

@@ -56,9 +56,10 @@ def command(
 
     Each is compiled by SQLite and PostgreSQL, and what they say is compared: parameters, columns,
     types, the plans that headers promise, and the rows that examples give, under several time
-    zones. The configured PostgreSQL gets a scratch database of its own, jutsu_sql_check; without
-    one a throw-away server is started. Exit status 1 when anything is found, 2 when there is no
-    scratch database to find it with.
+    zones. The configured PostgreSQL gets a scratch database jutsu_sql_check_..., which stays for
+    the next check of the same schema, beside a few older ones; without a server a throw-away one is
+    started. Exit status 1 when anything is found, 2 when there is no scratch database to find it
+    with.
 
     \b
     Example:

@@ -43,6 +43,25 @@ def database_options(command: _Command) -> _Command:
     return command
 
 
+def format_options(*forms: str) -> Callable[[_Command], _Command]:
+    """``--format`` and ``--json``, which become the parameter ``form``: one of ``forms``."""
+
+    def add(command: _Command) -> _Command:
+        said = "The same as --format json."
+        as_json = click.option("--json", "form", flag_value="json", help=said)
+        form = click.option(
+            "--format",
+            "form",
+            type=click.Choice(forms),
+            default=forms[0],
+            show_default=True,
+            help="The table is for people.",
+        )
+        return form(as_json(command))
+
+    return add
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -80,13 +99,13 @@ def require_consent(question: str, *, yes: bool) -> None:
     """Go on if ``yes``, or if a person at the terminal agrees; else fail, with nothing done."""
     if yes:
         return
-    if not _is_terminal(sys.stdin):
+    if not is_terminal(sys.stdin):
         raise click.ClickException(f"{question} There is nobody to ask: say --yes")
     if not click.confirm(question, err=True):
         raise click.ClickException("nothing was changed")
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
+def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()  # a closed one is None
 
 
@@ -94,7 +113,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     """A table for people: framed on a terminal, else plain columns, with every value whole."""
     cells = [[as_text(value) for value in row] for row in rows]
     right = [bool(rows) and all(_is_number(row[at]) for row in rows) for at in range(len(columns))]
-    if _is_terminal(sys.stdout):
+    if is_terminal(sys.stdout):
         _print_framed(title, columns, cells, right)
         return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
@@ -152,7 +171,7 @@ def print_json(value: Any) -> None:
     exactly its digits, and so are ``NaN`` and ``Infinity``, which JSON has no numbers for; bytes
     are hexadecimal; named tuples and dataclasses are objects with the names of their fields.
     """
-    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _native(value: Any) -> Any:
@@ -169,7 +188,7 @@ def _native(value: Any) -> Any:
     return list(value) if isinstance(value, np.ndarray) else value.item()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What :mod:`json` can say of a value."""
     value = _native(value)
     if isinstance(value, float):
@@ -179,11 +198,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return value.hex()
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return _plain(value._asdict())
+        return plain(value._asdict())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+        return {each.name: plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value if value is None or isinstance(value, (str, int)) else str(value)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from jutsu_sql.cli.bars import PRINTERS, explain_unknown, format_options
-from jutsu_sql.cli.common import as_text, as_ts, database_options, open_store
+from jutsu_sql.cli.bars import PRINTERS, explain_unknown
+from jutsu_sql.cli.common import as_text, as_ts, database_options, format_options, open_store
 
 
 def _session(
@@ -34,7 +34,7 @@ def _session(
     callback=_session,
     help="Only bars that start in it; 18:00-17:00 begins the evening before its date.",
 )
-@format_options
+@format_options("table", "csv", "json")
 @database_options
 def command(
     symbol: str,

@@ -60,6 +60,9 @@ class Dialect(Protocol):
     ) -> tuple[int, int]:
         """Write columns to a table, in a transaction; gives the rows inserted and updated."""
 
+    def explain(self, raw: Any, query: Query, params: Mapping[str, Any], *, analyze: bool) -> str:
+        """The plan of a query, for people; ``analyze`` runs it as well, and takes it back."""
+
     def checker(self) -> AbstractContextManager[Checker]:
         """This engine's side of ``jutsu-sql check``; the database is scratch space."""
 

@@ -394,6 +394,14 @@ class PostgresqlDialect:
         except psycopg.Error as error:
             raise translate(error, query_name) from error
 
+    def explain(
+        self, raw: _Connection, query: Query, params: Mapping[str, Any], *, analyze: bool
+    ) -> str:
+        template = self._queries["explain.analyze" if analyze else "explain.plan"]
+        statement = _compile_many(query.inside(template.statements[0]))
+        with raw.transaction(force_rollback=True):
+            return "\n".join(line for (line,) in statement(raw, params))
+
     @contextmanager
     def checker(self) -> Iterator[Checker]:
         from jutsu_sql.dialects.postgresql_check import PostgresqlChecker

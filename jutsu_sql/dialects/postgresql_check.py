@@ -7,10 +7,11 @@ Of other statements that would only parse, so those are run, but for what a roll
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import psycopg
 from psycopg.pq import DiagnosticField, ExecStatus
@@ -27,6 +28,7 @@ from jutsu_sql.dialects.checker import (
     Type,
     place_of,
 )
+from jutsu_sql.errors import JutsuSqlError
 from jutsu_sql.queries import Queries, Query, Token, tokens_of
 
 if TYPE_CHECKING:
@@ -60,6 +62,31 @@ _NOT_IN_A_TRANSACTION = b"25001"
 _NULLING = {"LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "SETS"}
 _QUOTED = re.compile(r'"([^"]+)"')
 _CAST_COLUMN = re.compile(r"\((?:\w+\.)?(\w+)\)::[\w ]+ (?:=|<=?|>=?|~~)")
+
+
+# What a statement of another check on the same database can do to one of ours, for milliseconds.
+_BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+_PATIENCE_S, _PAUSE_S = 3.0, 0.05
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _patient(ask: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Ask again while another check is in the way: that is no fault of the query."""
+
+    @wraps(ask)
+    def asked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return ask(*args, **kwargs)
+            except JutsuSqlError as error:
+                if not isinstance(error.__cause__, _BUSY) or time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    return asked
 
 
 class PostgresqlChecker:
@@ -97,14 +124,17 @@ class PostgresqlChecker:
     def apply(self, script: Query) -> None:
         self._dialect.compile(script)(self._raw, {})
 
+    @_patient
     def describe(self, query: Query, before: Sequence[Query]) -> Description:
+        first = tokens_of(query.statements[0], "postgresql")[0].text
+        if len(query.statements) == 1 and _PREPARED.fullmatch(first):
+            with self._behind(before):
+                return self._prepare(query)
         with self._taken_back(before):
-            if len(query.statements) == 1:
-                return self._describe(query)
-            for number in range(len(query.statements)):
-                self._run(query, number)
-        return Description({}, ())
+            said = [self._run(query, number) for number in range(len(query.statements))]
+        return Description({}, (), said[0] if len(said) == 1 else "")
 
+    @_patient
     def plan(self, query: Query, before: Sequence[Query]) -> Plan | None:
         text, names = query.render("numbered")
         first = tokens_of(text, "postgresql")[0].text
@@ -112,7 +142,7 @@ class PostgresqlChecker:
             return None
         values = f"({', '.join(['NULL'] * len(names))})" if names else ""
         try:
-            with self._taken_back(before):
+            with self._behind(before):
                 self._raw.execute(self._filled("check.prepare", statement=text))
                 explain = self._filled("check.explain", values=values)
                 ((tree,),) = self._raw.execute(explain).fetchall()
@@ -122,6 +152,7 @@ class PostgresqlChecker:
             self._own("check.forget")
         return _plan(tree[0]["Plan"], self._indexed)
 
+    @_patient
     def run(
         self,
         query: Query,
@@ -136,6 +167,10 @@ class PostgresqlChecker:
                 given[f"postgresql in {time_zone}"] = statement(self._raw, params)
         return given
 
+    def _behind(self, before: Sequence[Query]) -> AbstractContextManager[None]:
+        """For what changes nothing by itself: a transaction is two round trips more."""
+        return self._taken_back(before) if before else nullcontext()
+
     @contextmanager
     def _taken_back(self, before: Sequence[Query]) -> Iterator[None]:
         with self._raw.transaction(force_rollback=True):
@@ -144,14 +179,8 @@ class PostgresqlChecker:
                     self._run(script, number)
             yield
 
-    def _describe(self, query: Query) -> Description:
+    def _prepare(self, query: Query) -> Description:
         text, names = query.render("numbered")
-        first = tokens_of(text, "postgresql")[0].text
-        if _PREPARED.fullmatch(first):
-            return self._prepare(query, text, names)
-        return Description({}, (), self._run(query, 0))
-
-    def _prepare(self, query: Query, text: str, names: Sequence[str]) -> Description:
         pgconn = self._raw.pgconn
         self._succeeded(query, 0, pgconn.prepare(b"", text.encode()))
         result = pgconn.describe_prepared(b"")
@@ -249,7 +278,7 @@ class PostgresqlChecker:
             if len(query.statements) == 1:
                 offset = query.unrendered(offset, "numbered")
         hint = f" ({diagnosis.message_hint})" if diagnosis.message_hint else ""
-        raise RefusedError(f"{diagnosis.message_primary}{hint}", query, number, offset)
+        raise RefusedError(f"{diagnosis.message_primary}{hint}", query, number, offset) from error
 
 
 def _plan(root: dict[str, Any], indexed: Set[str]) -> Plan:

@@ -573,6 +573,22 @@ class SqliteDialect:
         source = _BATCH_TABLE.search(query.statements[0])
         return self._batch_template(source[2])[0] if source else None
 
+    def explain(
+        self, raw: _Connection, query: Query, params: Mapping[str, Any], *, analyze: bool
+    ) -> str:
+        if analyze:
+            raise errors.StatementError(
+                "SQLite plans a query and measures nothing of it: explain it without analyze",
+                query_name=query.name,
+            )
+        statement = _compile_many(query.inside(self._text("explain.plan")))
+        depths = {0: -1}
+        lines = []
+        for step, above, _, detail in statement(raw, params):
+            depths[step] = depths[above] + 1
+            lines.append(f"{'  ' * depths[step]}{detail}")
+        return "\n".join(lines)
+
     @contextmanager
     def checker(self) -> Iterator[Checker]:
         from jutsu_sql.dialects.sqlite_check import SqliteChecker
@@ -823,8 +839,11 @@ def _compile_columns(query: Query, queries: Queries) -> Statement:
             blocks = [[np.empty(0, np.int64 if n in query.timestamps else float) for n in names]]
         found_columns = concat_columns(names, blocks)
         for name in query.timestamps & found_columns.keys():
-            if found_columns[name].dtype == np.int64:
-                found_columns[name] = found_columns[name].view("M8[us]")
+            column = found_columns[name]
+            if column.dtype == np.int64:
+                found_columns[name] = column.view("M8[us]")
+            elif column.dtype == object:  # there are NULLs
+                column[:] = [v if v is None else datetime_from_us(v) for v in column.tolist()]
         return found_columns
 
     return columns

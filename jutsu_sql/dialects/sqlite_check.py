@@ -43,6 +43,9 @@ _NAMED_IN_ERROR = re.compile(
     r'|unrecognized token: "(?P<unread>.+)"'
 )
 _VIEW = "jutsu_sql_check"
+_QUOTES = '"`[]'
+# What can make a column NULL that is NOT NULL in its table, or not be of that table.
+_NOT_AS_STORED = {"LEFT", "RIGHT", "FULL", "UNION", "INTERSECT", "EXCEPT", "WITH", "VALUES"}
 _NEAR = re.compile(r'near "(.+)": syntax error')
 _DETAIL = re.compile(r"(SCAN|SEARCH) (\S+)(?: USING .*\((.*)\))?")
 
@@ -81,7 +84,7 @@ class SqliteChecker:
         if _verb(tokens) is None:
             return None
         with self._copy(query, before) as copy:
-            explain = fill(self._queries["check.plan"], statement=text)
+            explain = fill(self._queries["explain.plan"], statement=text)
             details = [row[3] for row in copy.execute(explain, [None] * len(names))]
         return Plan(tuple(_accesses(details, tokens)), (), "\n".join(details))
 
@@ -174,8 +177,41 @@ class SqliteChecker:
             copy.execute(fill(self._queries["check.view"], view=_VIEW, statement=text))
         except sqlite3.Error:
             return None  # there is no such view, though there is such a statement
-        rows = copy.execute(self._queries["check.columns"].render("qmark")[0], (_VIEW,))
-        return tuple(ResultColumn(name, _type(declared, query, name)) for name, declared in rows)
+        rows = copy.execute(self._queries["check.columns"].render("qmark")[0], (_VIEW,)).fetchall()
+        nullable = self._nullable(copy, tokens)
+        if len(nullable) != len(rows):  # a star, say
+            nullable = [None] * len(rows)
+        return tuple(
+            ResultColumn(name, _type(declared, query, name), is_nullable)
+            for (name, declared), is_nullable in zip(rows, nullable, strict=True)
+        )
+
+    def _nullable(self, copy: sqlite3.Connection, tokens: Sequence[Token]) -> list[bool | None]:
+        """Whether each column of a query can be NULL, where it is one of a table as it is."""
+        selected, rest = _select_list(tokens)
+        if _NOT_AS_STORED & {token.text.upper() for token in tokens}:
+            return [None] * len(selected)
+        tables = _tables(rest)
+        stored = {table: self._stored(copy, table) for table in tables.values()}
+        nullable: list[bool | None] = []
+        for qualifier, name in selected:
+            places = [tables.get(qualifier, "")] if qualifier else list(stored)
+            found = [stored[table][name] for table in places if name in stored.get(table, {})]
+            nullable.append(found[0] if len(found) == 1 else None)
+        return nullable
+
+    def _stored(self, copy: sqlite3.Connection, table: str) -> dict[str, bool]:
+        """The columns of a table, and whether they can be NULL; none if there is no such table."""
+        text, params = self._queries["copy.columns"].render("qmark")
+        given = {"table_name": table.strip(_QUOTES), "schema_name": None}
+        columns = copy.execute(text, [given[name] for name in params]).fetchall()
+        keys = sum(position >= 0 for *_, position in columns)
+        return {
+            # The rowid by another name is never NULL, though nothing says so.
+            name: bool(is_nullable)
+            and not (position == 0 and keys == 1 and declared.upper() == "INTEGER")
+            for name, declared, is_nullable, *_, position in columns
+        }
 
     def _returned(self, text: str, tokens: Sequence[Token], verb: Token) -> str:
         words = [token.text.upper() for token in tokens]
@@ -218,24 +254,53 @@ def _type(declared: str, query: Query, name: str) -> Type:
 
 def _param_types(query: Query) -> dict[str, Type]:
     """The types that parameters are cast to: the engine itself takes any value for any of them."""
-    types = {name: _type("", query, name) for name in query.params}
-    tokens = tokens_of(query.statements[0], "sqlite")
-    for cast, _, param, _, declared in zip(*(tokens[i:] for i in range(5)), strict=False):
-        name = param.text[1:]
-        if cast.text.upper() == "CAST" and param.kind == "param" and not types[name].is_known:
-            types[name] = _type(declared.text, query, name)
-    return types
+    casts = query.casts("sqlite")
+    return {name: _type(casts.get(name, ""), query, name) for name in query.params}
 
 
-def _accesses(details: Sequence[str], tokens: Sequence[Token]) -> Iterator[Access]:
-    """The tables of a query plan, which calls them by their aliases."""
-    texts = [*(token.text for token in tokens), "", ""]
+def _tables(tokens: Sequence[Token]) -> dict[str, str]:
+    """The tables that a statement names, by their aliases and names."""
+    texts = [*(token.text for token in tokens), "", "", ""]
     tables: dict[str, str] = {}
     for word, table, alias, behind in zip(*(texts[i:] for i in range(4)), strict=False):
         if word.upper() in {"FROM", "JOIN", "INTO", "UPDATE"}:
             tables[table] = table
         if word.upper() in {"FROM", "JOIN", "INTO", "UPDATE", ","}:
             tables.setdefault(behind if alias.upper() == "AS" else alias, table)
+    return tables
+
+
+def _select_list(tokens: Sequence[Token]) -> tuple[list[tuple[str, str]], list[Token]]:
+    """What a SELECT gives, as qualifier and name (both empty for an expression); and the rest,
+    without what stands in parentheses."""
+    outer, depth = [], 0
+    for token in tokens:
+        depth -= token.text == ")"
+        if depth == 0:
+            outer.append(token)
+        depth += token.text == "("
+    texts = [token.text.upper() for token in outer]
+    end = texts.index("FROM") if "FROM" in texts else len(outer)
+    items: list[list[str]] = [[]]
+    for token in outer[2 if texts[1:2] in (["DISTINCT"], ["ALL"]) else 1 : end]:
+        if token.text == ",":
+            items.append([])
+        else:
+            items[-1].append(token.text.strip(_QUOTES))
+    return [_column_of(item) for item in items], outer[end:]
+
+
+def _column_of(item: Sequence[str]) -> tuple[str, str]:
+    if len(item) > 1 and item[-2].upper() == "AS":
+        item = item[:-2]
+    if len(item) == 3 and item[1] == ".":
+        return item[0], item[2]
+    return ("", item[0]) if len(item) == 1 else ("", "")
+
+
+def _accesses(details: Sequence[str], tokens: Sequence[Token]) -> Iterator[Access]:
+    """The tables of a query plan, which calls them by their aliases."""
+    tables = _tables(tokens)
     for detail in details:
         if found := _DETAIL.match(detail):
             # An index that the engine makes for one query is none of the table's.

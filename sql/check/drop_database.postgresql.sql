@@ -1,5 +1,6 @@
--- Remove the scratch database of a check; it fails while another check uses it.
+-- Remove a scratch database; it fails while a check uses it.
 -- kind: exec
+-- fill: name=jutsu_sql_check_0
 -- allow: half because SQLite checks in memory
 -- allow: unproven because no transaction drops a database
-DROP DATABASE IF EXISTS jutsu_sql_check
+DROP DATABASE IF EXISTS {name}

@@ -1,0 +1,4 @@
+-- How a statement would run.
+-- kind: many
+-- fill: statement="SELECT 1"
+EXPLAIN {statement}
