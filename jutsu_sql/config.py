@@ -78,6 +78,7 @@ class Config:
     max_overflow: int = 20
     pool_timeout: float = 30.0
     pool_recycle: float = 3600.0
+    pool_pre_ping: bool = True
     echo: bool = False
     snapshots: bool = True
     snapshot_dir: str = ""
@@ -113,6 +114,7 @@ def load_config(
     max_overflow: int | None = None,
     pool_timeout: float | None = None,
     pool_recycle: float | None = None,
+    pool_pre_ping: bool | None = None,
     echo: bool | None = None,
     snapshots: bool | None = None,
     snapshot_dir: str | Path | None = None,
@@ -133,6 +135,7 @@ def load_config(
         "max_overflow": max_overflow,
         "pool_timeout": pool_timeout,
         "pool_recycle": pool_recycle,
+        "pool_pre_ping": pool_pre_ping,
         "echo": echo,
         "snapshots": snapshots,
         "snapshot_dir": snapshot_dir,
@@ -616,6 +619,7 @@ _POOL: dict[str, Callable[[_Setting], Any]] = {
     "max_overflow": _whole_number(0),
     "pool_timeout": _seconds,
     "pool_recycle": _seconds,
+    "pool_pre_ping": _flag,
     "echo": _flag,
     "snapshots": _flag,
     "snapshot_dir": lambda setting: str(_filled(setting).value),
