@@ -16,6 +16,7 @@ import pytest
 import jutsu_sql
 from jutsu_sql import Database, errors
 from jutsu_sql.dialects import pool as pool_module
+from jutsu_sql.stats import PoolStats
 
 QUERIES = Path(__file__).parent / "sql"
 Open = Callable[..., Database]
@@ -55,7 +56,7 @@ def held(db: Database, count: int) -> Iterator[None]:
         yield
 
 
-def pool_stats(db: Database) -> jutsu_sql.observe.PoolStats:
+def pool_stats(db: Database) -> PoolStats:
     return db._dialect.pool_stats()
 
 

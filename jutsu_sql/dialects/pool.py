@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from jutsu_sql.config import Config
 from jutsu_sql.errors import ConnectionFailedError, Holder, PoolTimeoutError
-from jutsu_sql.observe import PoolStats
+from jutsu_sql.stats import PoolStats
 
 # How long a connection beyond pool_size rests before it is closed. At once, as SQLAlchemy does it,
 # a steady load over pool_size opens and closes one a call.

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from jutsu_sql.config import Config
 from jutsu_sql.dialects.pool import Pool
 from jutsu_sql.errors import ConnectionFailedError, PoolTimeoutError
-from jutsu_sql.observe import PoolStats
+from jutsu_sql.stats import PoolStats
 
 # A connection that came through a fork is neither used nor closed (howtocorrupt.html, 2.6).
 _INHERITED: list[sqlite3.Connection] = []
