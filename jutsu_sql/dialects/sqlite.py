@@ -36,7 +36,7 @@ from jutsu_sql.dialects.base import (
     row_maker,
 )
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.dialects.sqlite_pool import FilePool, MemoryPool, PooledConnection
+from jutsu_sql.dialects.sqlite_pool import FilePool, MemoryPool
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.interchange import doubles
 from jutsu_sql.queries import Kind, Queries, Query
@@ -139,7 +139,7 @@ def translate(error: Exception, query_name: str | None = None) -> errors.Databas
     )
 
 
-class _Connection(PooledConnection):
+class _Connection(sqlite3.Connection):
     """A connection that knows whose turn it is to write, and which batches it has attached."""
 
     turn: _WriteTurn
