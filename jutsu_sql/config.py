@@ -9,8 +9,9 @@ The first of these that names a database decides, and nothing falls back silentl
 5. SQLite at ``data/market_data.db``.
 
 Where only a type is named, each setting (``SQLITE_DATABASE``, ``POSTGRES_HOST``, ...) comes from
-the first of environment, ``.env`` and ``config.yaml`` that has it. Settings of the pool and of
-snapshots come from the arguments, the URL's query, or the engine's section in ``config.yaml``.
+the first of environment, ``.env`` and ``config.yaml`` that has it. Settings of the pool, of
+telemetry and of snapshots come from the arguments, the URL's query, the environment or ``.env``
+(``pool_size`` is ``JUTSU_POOL_SIZE`` there), or the engine's section in ``config.yaml``.
 
 Nothing here writes to the environment, and no message, repr or log shows a password. That is why
 errors name a key and a place rather than quote a value, and why libpq's and YAML's own errors,
@@ -64,13 +65,13 @@ _URL_FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One database, the settings of its pool and of its snapshots; times are in seconds.
+    """One database, the settings of its pool, telemetry and snapshots; times are in seconds.
 
     ``database`` is SQLite's path or ``:memory:``, or the name of the PostgreSQL database, whose
     ``conninfo`` is libpq's connection string with the password. ``source`` tells people where it
     came from. Without ``snapshot_dir``, snapshots are in the user's cache directory. With
     ``reload_queries``, for development, the caller's own ``.sql`` files are read again when they
-    have changed.
+    have changed. ``slow_query_ms`` of 0 logs no query as slow.
     """
 
     dialect: str
@@ -80,12 +81,29 @@ class Config:
     max_overflow: int = 20
     pool_timeout: float = 30.0
     pool_recycle: float = 3600.0
+    pool_pre_ping: bool = True
     echo: bool = False
     reload_queries: bool = False
+    telemetry: bool = True
+    otel: bool = False
+    slow_query_ms: float = 0.0
+    slow_query_params: bool = False
+    slow_query_plan: bool = False
     snapshots: bool = True
     snapshot_dir: str = ""
     snapshot_max_mb: int = 1024
     source: str = "default"
+
+    @property
+    def server(self) -> tuple[str, int | None]:
+        """Host and port of the first server, empty for SQLite."""
+        if not self.conninfo:
+            return "", None
+        from psycopg.conninfo import conninfo_to_dict
+
+        given = conninfo_to_dict(self.conninfo)
+        host, port = (str(given.get(key) or "").split(",")[0] for key in ("host", "port"))
+        return host, int(port) if port else None
 
     @property
     def display_url(self) -> str:
@@ -116,8 +134,14 @@ def load_config(
     max_overflow: int | None = None,
     pool_timeout: float | None = None,
     pool_recycle: float | None = None,
+    pool_pre_ping: bool | None = None,
     echo: bool | None = None,
     reload_queries: bool | None = None,
+    telemetry: bool | None = None,
+    otel: bool | None = None,
+    slow_query_ms: float | None = None,
+    slow_query_params: bool | None = None,
+    slow_query_plan: bool | None = None,
     snapshots: bool | None = None,
     snapshot_dir: str | Path | None = None,
     snapshot_max_mb: int | None = None,
@@ -137,8 +161,14 @@ def load_config(
         "max_overflow": max_overflow,
         "pool_timeout": pool_timeout,
         "pool_recycle": pool_recycle,
+        "pool_pre_ping": pool_pre_ping,
         "echo": echo,
         "reload_queries": reload_queries,
+        "telemetry": telemetry,
+        "otel": otel,
+        "slow_query_ms": slow_query_ms,
+        "slow_query_params": slow_query_params,
+        "slow_query_plan": slow_query_plan,
         "snapshots": snapshots,
         "snapshot_dir": snapshot_dir,
         "snapshot_max_mb": snapshot_max_mb,
@@ -304,6 +334,10 @@ class _File:
             return found
         section = self._database.get(dialect) or {}
         return self._expanded(section.get(key), f"{dialect}.{key}")
+
+    def find_pool(self, dialect: str, key: str) -> _Setting | None:
+        """A setting that is every engine's: from ``JUTSU_<KEY>``, else as any other."""
+        return self._variables.find(f"JUTSU_{key.upper()}") or self.find(dialect, key)
 
     def places(self, key: str) -> list[str]:
         """Where a setting is looked for, in order."""
@@ -578,7 +612,7 @@ def _make_conninfo(params: Mapping[str, str], place: str) -> str:
 def _pool_settings(dialect: str, file: _File, given: Mapping[str, _Setting]) -> dict[str, Any]:
     settings = {}
     for key, convert in _POOL.items():
-        if setting := given.get(key) or file.find(dialect, key):
+        if setting := given.get(key) or file.find_pool(dialect, key):
             settings[key] = convert(setting)
     return settings
 
@@ -593,14 +627,17 @@ def _whole_number(least: int) -> Callable[[_Setting], int]:
     return convert
 
 
-def _seconds(setting: _Setting) -> float:
-    try:
-        value = math.nan if isinstance(setting.value, bool) else float(setting.value)
-    except (TypeError, ValueError):
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise _bad(setting, "a number of seconds, 0 or more")
-    return value
+def _number_of(unit: str) -> Callable[[_Setting], float]:
+    def convert(setting: _Setting) -> float:
+        try:
+            value = math.nan if isinstance(setting.value, bool) else float(setting.value)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise _bad(setting, f"a number of {unit}, 0 or more")
+        return value
+
+    return convert
 
 
 def _flag(setting: _Setting) -> bool:
@@ -619,10 +656,16 @@ def _bad(setting: _Setting, expected: str) -> ConfigError:
 _POOL: dict[str, Callable[[_Setting], Any]] = {
     "pool_size": _whole_number(1),
     "max_overflow": _whole_number(0),
-    "pool_timeout": _seconds,
-    "pool_recycle": _seconds,
+    "pool_timeout": _number_of("seconds"),
+    "pool_recycle": _number_of("seconds"),
+    "pool_pre_ping": _flag,
     "echo": _flag,
     "reload_queries": _flag,
+    "telemetry": _flag,
+    "otel": _flag,
+    "slow_query_ms": _number_of("milliseconds"),
+    "slow_query_params": _flag,
+    "slow_query_plan": _flag,
     "snapshots": _flag,
     "snapshot_dir": lambda setting: str(_filled(setting).value),
     "snapshot_max_mb": _whole_number(1),

@@ -18,6 +18,8 @@ from jutsu_sql.errors import NotMigratedError, QueryError
 from jutsu_sql.migrations import Migrator, require_current
 from jutsu_sql.queries import Kind, LiveQueries, Queries, Query
 from jutsu_sql.resources import SQL_DIR
+from jutsu_sql.stats import Stats
+from jutsu_sql.telemetry import Telemetry, size_of
 from jutsu_sql.topics import Topics
 
 _statement_log = logging.getLogger("jutsu_sql.sql")
@@ -39,10 +41,11 @@ def connect(
     Without ``url`` and ``config``: ``DATABASE_URL``, ``DATABASE_TYPE`` and its companions,
     ``.env``, ``config.yaml``, else SQLite at ``data/market_data.db``; see
     :func:`jutsu_sql.load_config`, which also takes the ``settings`` (``pool_size``,
-    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``echo``, ``reload_queries``,
-    ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are directories of the
-    caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by its
-    owner only.
+    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``pool_pre_ping``, ``echo``,
+    ``reload_queries``, ``telemetry``, ``otel``, ``slow_query_ms``, ``slow_query_params``,
+    ``slow_query_plan``, ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are
+    directories of the caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made,
+    readable by its owner only.
 
     Raises:
         ConfigError: the configuration is incomplete or contradictory.
@@ -73,7 +76,8 @@ class Database:
             self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
             compiled = _Statements
         self._dialect = _DIALECTS[config.dialect](config, self.queries, create=create)
-        self._statements = compiled(self._dialect, self.queries, echo=config.echo)
+        self._telemetry = Telemetry(config, self._dialect)
+        self._statements = compiled(self._dialect, self.queries, self._telemetry, echo=config.echo)
         self.q = Topics(self.run, self.queries)
 
     def __enter__(self) -> Self:
@@ -143,7 +147,7 @@ class Database:
             raise QueryError(f"{name} is a script, which has no plan", query_name=name)
         raw = self._dialect.acquire()
         try:
-            return self._dialect.explain(raw, query, params, analyze=analyze)
+            return self._dialect.explain(raw, query, params, analyze=analyze)[0]
         finally:
             self._dialect.release(raw)
 
@@ -152,7 +156,7 @@ class Database:
         """Pin one connection, for a hot loop: no checkout a call. One thread at a time."""
         raw = self._dialect.acquire()
         try:
-            yield Connection(raw, self._dialect, self.queries, self._statements)
+            yield self._pinned(raw)
         finally:
             self._dialect.release(raw)
 
@@ -183,7 +187,10 @@ class Database:
         A database in memory has a single one, whatever the ``count``.
         """
         with self._dialect.one_state(count) as raws:
-            yield [Connection(raw, self._dialect, self.queries, self._statements) for raw in raws]
+            yield [self._pinned(raw) for raw in raws]
+
+    def _pinned(self, raw: Any) -> Connection:
+        return Connection(raw, self._dialect, self.queries, self._statements, self._telemetry)
 
     def copy_into(
         self,
@@ -252,14 +259,35 @@ class Database:
 
     def describe(self) -> dict[str, Any]:
         """The engine, its versions and the pool, for people."""
+        pool = self._dialect.pool_stats()
         return {
             "database": self.config.display_url,
             "configured_by": self.config.source,
             **self._dialect.describe(),
+            "pool_max": pool.limit,
+            "pool_open": pool.size,
+            "pool_available": pool.size - pool.in_use,
         }
 
+    def stats(self) -> Stats:
+        """What this object has done so far: per query, its bulk loads, and its pool.
+
+        It has ``to_dict()``, ``to_json()`` and ``to_prometheus()``. Only this process is counted,
+        and only what went through this object; :meth:`activity` is what the engine itself tells.
+        """
+        return self._telemetry.stats()
+
+    def activity(self) -> dict[str, list[dict[str, Any]]]:
+        """What the engine tells of its work and size, whoever caused it: rows by what they are of.
+
+        PostgreSQL: ``sessions``, ``tables``, and with ``pg_stat_statements`` the costliest
+        ``statements``, with the names of those that are named queries. SQLite: its ``files``.
+        """
+        with self.connection() as connection:
+            return self._dialect.activity(connection._raw)
+
     def close(self) -> None:
-        """Close every connection. Waits a bounded time for those in use."""
+        """Close every connection; one that is in use is closed when its thread gives it back."""
         self._dialect.close()
 
 
@@ -269,15 +297,21 @@ class Connection:
     Not for several threads at once, nor for use after its ``with`` block.
     """
 
-    __slots__ = ("_dialect", "_queries", "_raw", "_statements", "_topics")
+    __slots__ = ("_dialect", "_queries", "_raw", "_statements", "_telemetry", "_topics")
 
     def __init__(
-        self, raw: Any, dialect: Dialect, queries: Queries, statements: _Statements
+        self,
+        raw: Any,
+        dialect: Dialect,
+        queries: Queries,
+        statements: _Statements,
+        telemetry: Telemetry,
     ) -> None:
         self._raw = raw
         self._dialect = dialect
         self._queries = queries
         self._statements = statements
+        self._telemetry = telemetry
         self._topics: Topics | None = None
 
     @property
@@ -297,8 +331,9 @@ class Connection:
         They cost one round trip on PostgreSQL, so none can depend on what another gives. For any
         kind but ``script``. If one fails, those after it are not run.
         """
-        return self._dialect.run_all(
-            self._raw, [(self._queries[name], params) for name, params in calls]
+        queries = [(self._queries[name], params) for name, params in calls]
+        return self._telemetry.watch_all(
+            [query for query, _ in queries], lambda: self._dialect.run_all(self._raw, queries)
         )
 
     def bulk_load(self, name: str, blocks: Iterable[Block]) -> int:
@@ -308,7 +343,9 @@ class Connection:
         ``INSERT ... VALUES`` on SQLite. The columns of a block stand in its order; instants are
         ``datetime64[us]``, UTC. Call it inside a transaction.
         """
-        return self._dialect.bulk_load(self._raw, self._queries[name], blocks)
+        with self._telemetry.bulk(name) as load:
+            load.rows = self._dialect.bulk_load(self._raw, self._queries[name], load.weigh(blocks))
+            return load.rows
 
     def copy_into(
         self,
@@ -322,9 +359,14 @@ class Connection:
 
         See :meth:`Database.copy_into`.
         """
-        return copy_into(
-            self._dialect, self._raw, table, columns, on_conflict=on_conflict, keys=keys
-        )
+        name = table if isinstance(table, str) else ".".join(table)
+        with self._telemetry.bulk(f"copy_into {name}") as load:
+            load.size_bytes = size_of(columns)
+            report = copy_into(
+                self._dialect, self._raw, table, columns, on_conflict=on_conflict, keys=keys
+            )
+            load.rows = report.rows
+            return report
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -336,7 +378,9 @@ class Connection:
 class _Statements(dict[str, Statement]):
     """Compiled queries by name, each compiled when first asked for."""
 
-    def __init__(self, dialect: Dialect, queries: Queries, *, echo: bool) -> None:
+    def __init__(
+        self, dialect: Dialect, queries: Queries, telemetry: Telemetry, *, echo: bool
+    ) -> None:
         super().__init__()
         self._echo = echo
         if echo:
@@ -345,10 +389,11 @@ class _Statements(dict[str, Statement]):
                 _statement_log.addHandler(logging.StreamHandler())
         self._dialect = dialect
         self._queries = queries
+        self._telemetry = telemetry
 
     def __missing__(self, name: str) -> Statement:
         query = self._queries[name]
-        statement = self._dialect.compile(query)
+        statement = self._telemetry.watch(query, self._dialect.compile(query))
         if self._echo:
             statement = _echoed(query, statement)
         self[name] = statement
@@ -358,8 +403,8 @@ class _Statements(dict[str, Statement]):
 class _LiveStatements(_Statements):
     """Compiled again when a query has changed."""
 
-    def __init__(self, dialect: Dialect, queries: Queries, *, echo: bool) -> None:
-        super().__init__(dialect, queries, echo=echo)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._made_from: dict[str, Query] = {}
 
     def __getitem__(self, name: str) -> Statement:

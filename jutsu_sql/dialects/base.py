@@ -16,6 +16,7 @@ import numpy.typing as npt
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import ColumnError, QueryParameterError
 from jutsu_sql.queries import Query
+from jutsu_sql.stats import PoolStats
 from jutsu_sql.table_columns import Column as TableColumn
 from jutsu_sql.table_columns import Merge, Table
 
@@ -60,8 +61,13 @@ class Dialect(Protocol):
     ) -> tuple[int, int]:
         """Write columns to a table, in a transaction; gives the rows inserted and updated."""
 
-    def explain(self, raw: Any, query: Query, params: Mapping[str, Any], *, analyze: bool) -> str:
-        """The plan of a query, for people; ``analyze`` runs it as well, and takes it back."""
+    def explain(
+        self, raw: Any, query: Query, params: Mapping[str, Any], *, analyze: bool
+    ) -> tuple[str, int | None]:
+        """The plan of a query, for people, and its identifier in the server's statistics, if any.
+
+        ``analyze`` runs it as well, and takes it back.
+        """
 
     def checker(self) -> AbstractContextManager[Checker]:
         """This engine's side of ``jutsu-sql check``; the database is scratch space."""
@@ -69,8 +75,14 @@ class Dialect(Protocol):
     def migration_backend(self) -> AbstractContextManager[Any]:
         """A yoyo backend on this database."""
 
+    def activity(self, raw: Any) -> dict[str, list[dict[str, Any]]]:
+        """What the engine itself tells of its work and its size: rows, by what they are of."""
+
     def describe(self) -> dict[str, Any]:
-        """Versions and pool, for people."""
+        """Versions, for people."""
+
+    def pool_stats(self) -> PoolStats:
+        """Connections now, and what has happened to them."""
 
     def close(self) -> None:
         """Close every connection; one that is in use is closed when it is released."""

@@ -3,4 +3,4 @@
 -- fill: statement="SELECT 1"
 -- allow: half because SQLite measures no plan
 -- allow: rows because no two runs take the same time
-EXPLAIN (ANALYZE, BUFFERS) {statement}
+EXPLAIN (ANALYZE, BUFFERS, VERBOSE) {statement}

@@ -1,4 +1,4 @@
 -- How a statement would run.
 -- kind: many
 -- fill: statement="SELECT 1"
-EXPLAIN {statement}
+EXPLAIN (VERBOSE) {statement}
