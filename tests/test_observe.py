@@ -112,12 +112,14 @@ def test_slow_calls_are_told_also_failed_ones() -> None:
     assert isinstance(told[1][4], LostError)
 
 
-def test_calls_made_together_share_their_time() -> None:
+def test_calls_made_together_are_counted_by_query() -> None:
     observer = Observer(Clock())
-    observer.count_each("q", None, ["a", None, "b"], 3_000)
-    observer.count_each("q", None, [], 1)
-    query = observer.stats(POOL).queries["q"]
-    assert (query.calls, query.rows, query.total_s) == (3, 2, 3e-6)
+    for result in ("a", None, "b"):
+        observer.count("q", None, result, 1_000)
+    observer.count("many", len, ["a", "b"], 1_000)
+    queries = observer.stats(POOL).queries
+    assert (queries["q"].calls, queries["q"].rows, queries["q"].total_s) == (3, 2, 3e-6)
+    assert (queries["many"].calls, queries["many"].rows) == (1, 2)
 
 
 def test_no_call_is_lost_between_threads(monkeypatch: pytest.MonkeyPatch) -> None:
