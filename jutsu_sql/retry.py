@@ -1,0 +1,71 @@
+"""Work done again, as a whole, after a fault that passes: pauses with jitter, and a deadline."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import TypeVar
+
+from jutsu_sql.errors import (
+    ConnectionFailedError,
+    DatabaseError,
+    DatabaseLockedError,
+    DatabaseReadOnlyError,
+    TransactionError,
+)
+
+T = TypeVar("T")
+
+_log = logging.getLogger("jutsu_sql")
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
+# How often a retryable error of a kind is tried again at most, however much time there is. Work
+# that was refused a lock has waited for it already; a server that is read-only may stay so.
+_MOST_REPEATS: dict[type[DatabaseError], float] = {
+    ConnectionFailedError: inf,
+    TransactionError: inf,
+    DatabaseLockedError: 2,
+    DatabaseReadOnlyError: 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Tries again until ``within_s`` seconds after the first try began; 0 never does.
+
+    A pause is a random share of a length that doubles up to a second ("full jitter", as Brooker
+    names it in "Exponential Backoff And Jitter", AWS 2015), so that clients that one fault has
+    hit do not come back together. A try that begins in time is not interrupted.
+    """
+
+    within_s: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    share: Callable[[], float] = random.random
+
+    def run(self, work: Callable[[], T]) -> T:
+        """What ``work`` gives, in the first try that does not end in a fault that passes."""
+        deadline_s = self.clock() + self.within_s
+        repeats = 0
+        while True:
+            try:
+                return work()
+            except DatabaseError as error:
+                pause_s = self.share() * min(_FIRST_PAUSE_S * 2**repeats, _LONGEST_PAUSE_S)
+                if repeats >= _most_repeats(error) or self.clock() + pause_s >= deadline_s:
+                    if repeats:
+                        error.add_note(f"tried {repeats + 1} times")
+                    raise
+                _log.info("once more in %.2f s: %s", pause_s, error)
+            self.sleep(pause_s)
+            repeats += 1
+
+
+def _most_repeats(error: DatabaseError) -> float:
+    if not error.retryable:
+        return 0
+    kinds = (most for kind, most in _MOST_REPEATS.items() if isinstance(error, kind))
+    return next(kinds, 0)
