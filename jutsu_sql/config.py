@@ -10,7 +10,8 @@ The first of these that names a database decides, and nothing falls back silentl
 
 Where only a type is named, each setting (``SQLITE_DATABASE``, ``POSTGRES_HOST``, ...) comes from
 the first of environment, ``.env`` and ``config.yaml`` that has it. Settings of the pool and of
-snapshots come from the arguments, the URL's query, or the engine's section in ``config.yaml``.
+snapshots come from the arguments, the URL's query, or the engine's section in ``config.yaml``;
+``replicas``, URLs with white space between them, also from the variable ``DATABASE_REPLICAS``.
 
 Nothing here writes to the environment, and no message, repr or log shows a password. That is why
 errors name a key and a place rather than quote a value, and why libpq's and YAML's own errors,
@@ -24,7 +25,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -68,7 +69,9 @@ class Config:
 
     ``database`` is SQLite's path or ``:memory:``, or the name of the PostgreSQL database, whose
     ``conninfo`` is libpq's connection string with the password. ``source`` tells people where it
-    came from. Without ``snapshot_dir``, snapshots are in the user's cache directory.
+    came from. No try of work that failed begins later than ``retry_timeout`` after the first one.
+    Reads may go to ``replicas`` that are at most ``replica_max_lag`` old. Without ``snapshot_dir``,
+    snapshots are in the user's cache directory.
     """
 
     dialect: str
@@ -78,6 +81,9 @@ class Config:
     max_overflow: int = 20
     pool_timeout: float = 30.0
     pool_recycle: float = 3600.0
+    retry_timeout: float = 30.0
+    replicas: tuple[Config, ...] = ()
+    replica_max_lag: float = 10.0
     echo: bool = False
     snapshots: bool = True
     snapshot_dir: str = ""
@@ -113,6 +119,9 @@ def load_config(
     max_overflow: int | None = None,
     pool_timeout: float | None = None,
     pool_recycle: float | None = None,
+    retry_timeout: float | None = None,
+    replicas: str | Sequence[str] | None = None,
+    replica_max_lag: float | None = None,
     echo: bool | None = None,
     snapshots: bool | None = None,
     snapshot_dir: str | Path | None = None,
@@ -133,6 +142,9 @@ def load_config(
         "max_overflow": max_overflow,
         "pool_timeout": pool_timeout,
         "pool_recycle": pool_recycle,
+        "retry_timeout": retry_timeout,
+        "replicas": replicas,
+        "replica_max_lag": replica_max_lag,
         "echo": echo,
         "snapshots": snapshots,
         "snapshot_dir": snapshot_dir,
@@ -143,6 +155,8 @@ def load_config(
         for key, value in arguments.items()
         if value is not None
     }
+    if "replicas" not in pool and (named := variables.find("DATABASE_REPLICAS")) is not None:
+        pool["replicas"] = named
     if url is not None:
         return _from_url(_filled(_Setting(url, "the url argument")), file, pool)
     for layer in (variables.in_environment, variables.in_dotenv):
@@ -575,6 +589,8 @@ def _pool_settings(dialect: str, file: _File, given: Mapping[str, _Setting]) -> 
     for key, convert in _POOL.items():
         if setting := given.get(key) or file.find(dialect, key):
             settings[key] = convert(setting)
+            if key == "replicas" and dialect != "postgresql":
+                raise ConfigError(f"{setting.place} is set, and {dialect} has no replicas")
     return settings
 
 
@@ -598,6 +614,21 @@ def _seconds(setting: _Setting) -> float:
     return value
 
 
+def _replicas(setting: _Setting) -> tuple[Config, ...]:
+    value = setting.value
+    urls = value.split() if isinstance(value, str) else list(value)
+    replicas = []
+    for number, url in enumerate(urls, 1):
+        one = _Setting(url, f"replica {number} of {setting.place}")
+        dialect, rest = _split_scheme(one)
+        if dialect != "postgresql":
+            raise ConfigError(f"{one.place} is for {dialect}: only PostgreSQL has replicas")
+        location, _, query = rest.partition("?")
+        database, conninfo = _postgresql_location(location, query.split("&"), one.place)
+        replicas.append(Config(dialect, database, conninfo, source=one.place))
+    return tuple(replicas)
+
+
 def _flag(setting: _Setting) -> bool:
     text = str(setting.value).strip().lower()
     if text in ("true", "yes", "on", "1"):
@@ -616,6 +647,9 @@ _POOL: dict[str, Callable[[_Setting], Any]] = {
     "max_overflow": _whole_number(0),
     "pool_timeout": _seconds,
     "pool_recycle": _seconds,
+    "retry_timeout": _seconds,
+    "replicas": _replicas,
+    "replica_max_lag": _seconds,
     "echo": _flag,
     "snapshots": _flag,
     "snapshot_dir": lambda setting: str(_filled(setting).value),

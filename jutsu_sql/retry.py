@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from math import inf
 from typing import TypeVar
 
@@ -48,20 +49,28 @@ class Retry:
 
     def run(self, work: Callable[[], T]) -> T:
         """What ``work`` gives, in the first try that does not end in a fault that passes."""
-        deadline_s = self.clock() + self.within_s
-        repeats = 0
-        while True:
+        start_s = self.clock()
+        try:
+            return work()
+        except DatabaseError as error:
+            return self.run_again(work, error, start_s)
+
+    def run_again(self, work: Callable[[], T], error: DatabaseError, start_s: float) -> T:
+        """The same, when a first try, begun at ``start_s``, has ended in ``error``."""
+        for repeats in count():
+            pause_s = self.share() * min(_FIRST_PAUSE_S * 2 ** min(repeats, 9), _LONGEST_PAUSE_S)
+            is_late = self.clock() + pause_s >= start_s + self.within_s
+            if is_late or repeats >= _most_repeats(error):
+                break
+            _log.info("once more in %.2f s: %s", pause_s, error)
+            self.sleep(pause_s)
             try:
                 return work()
-            except DatabaseError as error:
-                pause_s = self.share() * min(_FIRST_PAUSE_S * 2**repeats, _LONGEST_PAUSE_S)
-                if repeats >= _most_repeats(error) or self.clock() + pause_s >= deadline_s:
-                    if repeats:
-                        error.add_note(f"tried {repeats + 1} times")
-                    raise
-                _log.info("once more in %.2f s: %s", pause_s, error)
-            self.sleep(pause_s)
-            repeats += 1
+            except DatabaseError as another:
+                error = another
+        if repeats:
+            error.add_note(f"tried {repeats + 1} times")
+        raise error
 
 
 def _most_repeats(error: DatabaseError) -> float:

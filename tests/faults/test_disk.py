@@ -72,7 +72,7 @@ def test_a_reader_that_is_in_the_way_at_commit(sqlite: str, tmp_path: Path) -> N
     assert reader.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM loads").fetchone()
-    with jutsu_sql.connect(sqlite, queries=QUERIES, pool_timeout=0.05) as db:
+    with jutsu_sql.connect(sqlite, queries=QUERIES, pool_timeout=0.05, retry_timeout=0) as db:
         model, action = prepare("fresh", db)
         with pytest.raises(errors.DatabaseLockedError):
             run("fresh", db, action)
