@@ -84,6 +84,7 @@ class Config:
     retry_timeout: float = 30.0
     replicas: tuple[Config, ...] = ()
     replica_max_lag: float = 10.0
+    pool_pre_ping: bool = True
     echo: bool = False
     snapshots: bool = True
     snapshot_dir: str = ""
@@ -122,6 +123,7 @@ def load_config(
     retry_timeout: float | None = None,
     replicas: str | Sequence[str] | None = None,
     replica_max_lag: float | None = None,
+    pool_pre_ping: bool | None = None,
     echo: bool | None = None,
     snapshots: bool | None = None,
     snapshot_dir: str | Path | None = None,
@@ -145,6 +147,7 @@ def load_config(
         "retry_timeout": retry_timeout,
         "replicas": replicas,
         "replica_max_lag": replica_max_lag,
+        "pool_pre_ping": pool_pre_ping,
         "echo": echo,
         "snapshots": snapshots,
         "snapshot_dir": snapshot_dir,
@@ -650,6 +653,7 @@ _POOL: dict[str, Callable[[_Setting], Any]] = {
     "retry_timeout": _seconds,
     "replicas": _replicas,
     "replica_max_lag": _seconds,
+    "pool_pre_ping": _flag,
     "echo": _flag,
     "snapshots": _flag,
     "snapshot_dir": lambda setting: str(_filled(setting).value),

@@ -292,14 +292,18 @@ class Database:
 
     def describe(self) -> dict[str, Any]:
         """The engine, its versions and the pool, for people."""
+        pool = self._dialect.pool_stats()
         return {
             "database": self.config.display_url,
             "configured_by": self.config.source,
             **self._dialect.describe(),
+            "pool_max": pool.limit,
+            "pool_open": pool.size,
+            "pool_available": pool.size - pool.in_use,
         }
 
     def close(self) -> None:
-        """Close every connection. Waits a bounded time for those in use."""
+        """Close every connection; one that is in use is closed when its thread gives it back."""
         self._dialect.close()
         if self._replicas is not None:
             self._replicas.close(Database.close)

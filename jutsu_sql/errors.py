@@ -39,6 +39,7 @@ A driver's own exception is always the ``__cause__``. Messages carry no secret.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -183,10 +184,30 @@ class OutcomeUnknownError(DatabaseError):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has a connection: the thread, for how long, and with ``echo`` on, where it was taken."""
+
+    thread: str
+    held_s: float
+    taken_at: str = ""
+
+    def __str__(self) -> str:
+        place = f", taken at\n{self.taken_at}" if self.taken_at else ""
+        return f"{self.thread} for {self.held_s:.1f} s{place}"
+
+
 class PoolTimeoutError(DatabaseError):
-    """No pooled connection came free in time."""
+    """No pooled connection came free in time; ``holders`` had them, the longest one first.
+
+    If connecting failed as well, that is the ``__cause__``.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, *, holders: Sequence[Holder] = ()) -> None:
+        super().__init__(message)
+        self.holders = holders
 
 
 class DatabaseLockedError(DatabaseError):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import ColumnError, QueryParameterError
+from jutsu_sql.observe import PoolStats
 from jutsu_sql.queries import Query
 from jutsu_sql.table_columns import Column as TableColumn
 from jutsu_sql.table_columns import Merge, Table
@@ -67,7 +68,10 @@ class Dialect(Protocol):
         """A yoyo backend on this database."""
 
     def describe(self) -> dict[str, Any]:
-        """Versions and pool, for people."""
+        """Versions, for people."""
+
+    def pool_stats(self) -> PoolStats:
+        """Connections now, and what has happened to them."""
 
     def close(self) -> None:
         """Close every connection; one that is in use is closed when it is released."""

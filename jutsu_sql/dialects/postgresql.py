@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from uuid import UUID
 
 import numpy as np
 import psycopg
-import psycopg_pool
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus, version_pretty
 
 from jutsu_sql import copy_binary, errors
-from jutsu_sql.config import Config, redact
+from jutsu_sql.config import Config
 from jutsu_sql.dialects.base import (
     Block,
     Column,
@@ -35,25 +32,14 @@ from jutsu_sql.dialects.base import (
     row_maker,
 )
 from jutsu_sql.dialects.checker import Checker
+from jutsu_sql.dialects.postgresql_pool import Connection, PostgresqlPool, bounded_conninfo
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
+from jutsu_sql.observe import PoolStats
 from jutsu_sql.queries import Kind, Queries, Query
 from jutsu_sql.ragged import Cells, Ragged
 from jutsu_sql.table_columns import Column as TableColumn
 from jutsu_sql.table_columns import Field, Holds, Merge, Scaled, Table, suggest
 
-# A connection that has rested this long is asked whether it lives before it is used again.
-# Asking at every checkout turns a 116 us query into a 745 us one.
-_PING_AFTER_IDLE_S = 5.0
-_CLOSE_TIMEOUT_S = 5.0
-# What libpq leaves to the operating system: 130 s until a connect gives up, two hours until a
-# dead peer is noticed.
-_CONNINFO_DEFAULTS = {
-    "application_name": "jutsu_sql",
-    "connect_timeout": "10",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-}
 _TIMESTAMPTZ_OID = 1184
 # bool, int2, int4, int8, float4, float8, timestamptz: what copy_binary decodes arrays of.
 _ELEMENT_OIDS = {16, 20, 21, 23, 700, 701, _TIMESTAMPTZ_OID}
@@ -82,7 +68,7 @@ _COMPARED_AS_TEXT = {114, 142}
 _VARIABLE_HEADER_BYTES = 4
 
 _PLAIN_TYPES: frozenset[type] = frozenset((int, float, str, bytes, bool, NoneType, Decimal, list))
-_Executor = Callable[["_Connection", Mapping[str, Any]], psycopg.Cursor[Any]]
+_Executor = Callable[[Connection, Mapping[str, Any]], psycopg.Cursor[Any]]
 # By SQLSTATE, whole or by its class (postgresql.org/docs/current/errcodes-appendix.html).
 _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "08": errors.ConnectionFailedError,
@@ -129,34 +115,9 @@ def translate(error: psycopg.Error, query_name: str | None = None) -> errors.Dat
     return kind(f"{str(error).strip()}{remedy}", query_name=query_name, sqlstate=state)
 
 
-class _Connection(psycopg.Connection[Any]):
-    """A connection that remembers since when it has been idle, and why the last one failed."""
-
-    # Reused by queries of one row: making a cursor costs a point lookup 13 of its 70 us.
-    cursor_of_one: psycopg.Cursor[Any]
-    idle_since_s = float("inf")
-    last_failure: ClassVar[psycopg.Error | None] = None
-
-    @classmethod
-    def connect(cls, *args: Any, **kwargs: Any) -> Self:
-        # The pool tells its log why it cannot connect, and its caller only that it waited.
-        try:
-            raw = super().connect(*args, **kwargs)
-        except psycopg.Error as error:
-            _Connection.last_failure = error
-            raise
-        _Connection.last_failure = None
-        return raw
-
-
-def _roll_back(raw: _Connection) -> None:
+def _roll_back(raw: Connection) -> None:
     with suppress(psycopg.Error):  # a connection that is gone has nothing open
         raw.rollback()
-
-
-def _check(raw: _Connection) -> None:
-    if time.monotonic() - raw.idle_since_s > _PING_AFTER_IDLE_S:
-        psycopg_pool.ConnectionPool.check_connection(raw)
 
 
 class PostgresqlDialect:
@@ -170,66 +131,28 @@ class PostgresqlDialect:
         del create  # a server's databases are made by its administrator
         self._queries = queries
         self._executors: dict[str, _Executor] = {}
-        self._timeout_s = config.pool_timeout
-        self._where = config.display_url
-        given = conninfo_to_dict(config.conninfo)
-        self._password = str(given.get("password") or "")
-        defaults = {k: v for k, v in _CONNINFO_DEFAULTS.items() if k not in given}
-        self._conninfo = make_conninfo(config.conninfo, **defaults)
+        self._conninfo = bounded_conninfo(config.conninfo)
         self._open_script = queries["connection.open"].statements
-        self._version = self._first_contact(queries["connection.version"])
-        self._pool = psycopg_pool.ConnectionPool(
-            self._conninfo,
-            connection_class=_Connection,
-            kwargs={"autocommit": True, "cursor_factory": psycopg.RawCursor},
-            configure=self._configure,
-            check=_check,
-            min_size=1,
-            max_size=config.pool_size + config.max_overflow,
-            timeout=config.pool_timeout,
-            max_lifetime=config.pool_recycle,
-            open=True,
-            name="jutsu_sql",
-        )
-
-    def _first_contact(self, version: Query) -> str:
-        """Fail at once and with the reason, where a pool would retry until its timeout."""
+        self._pool = PostgresqlPool(config, self._conninfo, self._configure)
+        # What is wrong with the server or the password shows now, not at the first query.
+        raw = self.acquire()
         try:
-            with psycopg.connect(self._conninfo, autocommit=True) as raw:
-                row = raw.execute(version.statements[0].encode()).fetchone()
-        except psycopg.Error as error:
-            raise self._unreachable(error) from error
-        return str(row[0]) if row else "unknown"
+            self._version = str(self._run(raw, "connection.version"))
+        finally:
+            self.release(raw)
 
-    def _unreachable(self, error: psycopg.Error) -> errors.ConnectionFailedError:
-        reason = redact(str(error).strip(), self._password)
-        return errors.ConnectionFailedError(
-            f"cannot connect to {self._where}: {reason}", sqlstate=error.sqlstate
-        )
-
-    def _configure(self, raw: _Connection) -> None:
+    def _configure(self, raw: Connection) -> None:
         for statement in self._open_script:
             raw.execute(statement.encode())
-        raw.cursor_of_one = raw.cursor(binary=True)
 
-    def acquire(self) -> _Connection:
-        try:
-            return self._pool.getconn()
-        except psycopg_pool.PoolTimeout as error:
-            if _Connection.last_failure is not None:
-                raise self._unreachable(_Connection.last_failure) from error
-            raise errors.PoolTimeoutError(
-                f"no connection came free within {self._timeout_s:g} s (pool_timeout)"
-            ) from error
-        except psycopg_pool.PoolClosed as error:
-            raise errors.ConnectionFailedError("the database is closed") from error
+    def acquire(self) -> Connection:
+        return self._pool.acquire()
 
-    def release(self, raw: _Connection) -> None:
-        raw.idle_since_s = time.monotonic()
-        self._pool.putconn(raw)
+    def release(self, raw: Connection) -> None:
+        self._pool.release(raw)
 
     @contextmanager
-    def transaction(self, raw: _Connection) -> Iterator[None]:
+    def transaction(self, raw: Connection) -> Iterator[None]:
         is_outermost = raw.info.transaction_status == TransactionStatus.IDLE
         commits = False
         try:
@@ -252,7 +175,7 @@ class PostgresqlDialect:
             raise translate(error) from error
 
     @contextmanager
-    def one_state(self, count: int) -> Iterator[list[_Connection]]:
+    def one_state(self, count: int) -> Iterator[list[Connection]]:
         begin = self._queries["transaction.begin_read"].statements[0].encode()
         share = self._queries["transaction.import"]
         with ExitStack() as held:
@@ -279,7 +202,7 @@ class PostgresqlDialect:
         return in_transaction(self, statement) if query.kind is Kind.SCRIPT else statement
 
     def run_each(
-        self, raw: _Connection, query: Query, calls: Sequence[Mapping[str, Any]]
+        self, raw: Connection, query: Query, calls: Sequence[Mapping[str, Any]]
     ) -> list[Any]:
         execute = self._executors.get(query.name)
         if execute is None:
@@ -292,7 +215,7 @@ class PostgresqlDialect:
         except psycopg.Error as error:
             raise translate(error, query.name) from error
 
-    def bulk_load(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> int:
+    def bulk_load(self, raw: Connection, query: Query, blocks: Iterable[Block]) -> int:
         text = query.statements[0]
         listed = _COPY_COLUMNS.match(text)
         if listed is None:
@@ -310,7 +233,7 @@ class PostgresqlDialect:
         except psycopg.Error as error:
             raise translate(error, query.name) from error
 
-    def describe_table(self, raw: _Connection, name: Sequence[str]) -> Table:
+    def describe_table(self, raw: Connection, name: Sequence[str]) -> Table:
         quoted = ".".join(map(quote_identifier, name))
         rows = self._run(raw, "copy.columns", table_name=quoted)
         if not rows:
@@ -327,7 +250,7 @@ class PostgresqlDialect:
         )
 
     def copy_into(
-        self, raw: _Connection, table: Table, columns: Sequence[TableColumn], merge: Merge
+        self, raw: Connection, table: Table, columns: Sequence[TableColumn], merge: Merge
     ) -> tuple[int, int]:
         if raw.info.encoding != "utf-8":
             self._run(raw, "copy.encoding")
@@ -356,11 +279,11 @@ class PostgresqlDialect:
         inserted, updated = counts or (0, 0)
         return inserted, updated
 
-    def _run(self, raw: _Connection, query_name: str, **params: Any) -> Any:
+    def _run(self, raw: Connection, query_name: str, **params: Any) -> Any:
         return self.compile(self._queries[query_name])(raw, params)
 
     def _execute(
-        self, raw: _Connection, query_name: str, blanks: Mapping[str, str]
+        self, raw: Connection, query_name: str, blanks: Mapping[str, str]
     ) -> psycopg.Cursor[Any]:
         try:
             text = fill(self._queries[query_name], **blanks)
@@ -371,7 +294,7 @@ class PostgresqlDialect:
 
     def _copy_cells(
         self,
-        raw: _Connection,
+        raw: Connection,
         query_name: str,
         blanks: Mapping[str, str],
         columns: Sequence[Cells],
@@ -410,18 +333,17 @@ class PostgresqlDialect:
             raise translate(error) from error
 
     def describe(self) -> dict[str, Any]:
-        pool = self._pool.get_stats()
         return {
             "engine": f"PostgreSQL {self._version}",
             "driver": f"psycopg {psycopg.__version__}",
             "libpq": version_pretty(psycopg.pq.version()),
-            "pool_max": self._pool.max_size,
-            "pool_open": pool.get("pool_size", 0),
-            "pool_available": pool.get("pool_available", 0),
         }
 
+    def pool_stats(self) -> PoolStats:
+        return self._pool.stats()
+
     def close(self) -> None:
-        self._pool.close(timeout=_CLOSE_TIMEOUT_S)
+        self._pool.close()
 
 
 def _key_position(row: Any) -> int:
@@ -520,7 +442,7 @@ def _executor(
     # The driver caches what it parsed by these bytes, and asks for a literal type of text.
     encoded = text.encode()
 
-    def execute(raw: _Connection, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+    def execute(raw: Connection, params: Mapping[str, Any]) -> psycopg.Cursor[Any]:
         values = bind(params)
         if instants:
             values = list(values)
@@ -549,7 +471,7 @@ def _row_reader() -> Callable[[psycopg.Cursor[Any], Sequence[Any]], Any]:
 def _compile_one(query: Query) -> Statement:
     execute, read = _executor(query, for_one=True), _row_reader()
 
-    def one(raw: _Connection, params: Mapping[str, Any]) -> Any:
+    def one(raw: Connection, params: Mapping[str, Any]) -> Any:
         try:
             cursor = execute(raw, params)
             row = cursor.fetchone()
@@ -563,7 +485,7 @@ def _compile_one(query: Query) -> Statement:
 def _compile_many(query: Query) -> Statement:
     execute, read = _executor(query), _row_reader()
 
-    def many(raw: _Connection, params: Mapping[str, Any]) -> list[Any]:
+    def many(raw: Connection, params: Mapping[str, Any]) -> list[Any]:
         try:
             cursor = execute(raw, params)
             return [read(cursor, row) for row in cursor.fetchall()]
@@ -576,7 +498,7 @@ def _compile_many(query: Query) -> Statement:
 def _compile_exec(query: Query) -> Statement:
     execute = _executor(query)
 
-    def run(raw: _Connection, params: Mapping[str, Any]) -> int:
+    def run(raw: Connection, params: Mapping[str, Any]) -> int:
         try:
             return execute(raw, params).rowcount
         except psycopg.Error as error:
@@ -589,7 +511,7 @@ def _compile_columns(query: Query, queries: Queries) -> Statement:
     execute: _Executor | None = _executor(query) if query.writes else None
     names: list[str] | None = None
 
-    def columns(raw: _Connection, params: Mapping[str, Any]) -> dict[str, Column]:
+    def columns(raw: Connection, params: Mapping[str, Any]) -> dict[str, Column]:
         nonlocal execute, names
         try:
             if execute is None:
@@ -678,7 +600,7 @@ def _column_of(values: Sequence[Any], type_oid: int) -> Column:
 def _compile_script(query: Query) -> Statement:
     bind = binder(query, (), _PLAIN_TYPES, _adapt)
 
-    def script(raw: _Connection, params: Mapping[str, Any]) -> None:
+    def script(raw: Connection, params: Mapping[str, Any]) -> None:
         bind(params)
         try:
             for statement in query.statements:

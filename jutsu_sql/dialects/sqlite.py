@@ -36,8 +36,10 @@ from jutsu_sql.dialects.base import (
     row_maker,
 )
 from jutsu_sql.dialects.checker import Checker
+from jutsu_sql.dialects.sqlite_pool import FilePool, MemoryPool, PooledConnection
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.interchange import doubles
+from jutsu_sql.observe import PoolStats
 from jutsu_sql.queries import Kind, Queries, Query
 from jutsu_sql.ragged import Cells, Ragged, parts
 from jutsu_sql.table_columns import Column as TableColumn
@@ -137,7 +139,7 @@ def translate(error: Exception, query_name: str | None = None) -> errors.Databas
     )
 
 
-class _Connection(sqlite3.Connection):
+class _Connection(PooledConnection):
     """A connection that knows whose turn it is to write, and which batches it has attached."""
 
     turn: _WriteTurn
@@ -191,15 +193,14 @@ class SqliteDialect:
         self._is_memory = config.database == ":memory:"
         self._path = config.database
         self._compiled: dict[str, Statement] = {}
-        self._idle: list[_Connection] = []
-        self._is_closed = False
         self._turn = _WriteTurn(self._timeout_s)
-        self._memory_lock = threading.RLock()
-        self._memory_depth = 0
         self._batch_templates: dict[str, tuple[bytes, list[str]]] = {}
-        self._places = threading.BoundedSemaphore(config.pool_size + config.max_overflow)
-        if not self._is_memory:
+        self._pool: FilePool[_Connection] | MemoryPool[_Connection]
+        if self._is_memory:
+            self._pool = MemoryPool(config, self._open)
+        else:
             self._require_file(create=create)
+            self._pool = FilePool(config, self._open)
         # What is wrong with a file shows now, not at the first query.
         self.release(self.acquire())
 
@@ -252,41 +253,10 @@ class SqliteDialect:
         return self._queries[query_name].render("qmark")[0]
 
     def acquire(self) -> _Connection:
-        if self._is_closed:
-            raise errors.ConnectionFailedError("the database is closed")
-        gate = self._memory_lock if self._is_memory else self._places
-        if not gate.acquire(timeout=self._timeout_s):
-            raise errors.PoolTimeoutError(
-                f"no connection came free within {self._timeout_s:g} s (pool_timeout)"
-            )
-        try:
-            if self._is_memory:
-                if not self._idle:
-                    self._idle.append(self._open())
-                self._memory_depth += 1
-                return self._idle[0]
-            try:
-                return self._idle.pop()
-            except IndexError:
-                return self._open()
-        except BaseException:
-            gate.release()
-            raise
+        return self._pool.acquire()
 
     def release(self, raw: _Connection) -> None:
-        if self._is_memory:
-            self._memory_depth -= 1
-            if self._is_closed and not self._memory_depth:
-                raw.close()
-            self._memory_lock.release()
-            return
-        if raw.in_transaction:
-            raw.rollback()
-        if self._is_closed:
-            raw.close()
-        else:
-            self._idle.append(raw)
-        self._places.release()
+        self._pool.release(raw)
 
     @contextmanager
     def transaction(self, raw: _Connection) -> Iterator[None]:
@@ -610,7 +580,6 @@ class SqliteDialect:
         facts: dict[str, Any] = {
             "engine": f"SQLite {sqlite3.sqlite_version}",
             "driver": "sqlite3 (standard library)",
-            "connections_idle": len(self._idle),
         }
         if not self._is_memory:
             facts["file_bytes"] = Path(self._path).stat().st_size
@@ -621,12 +590,11 @@ class SqliteDialect:
                 )
         return facts
 
+    def pool_stats(self) -> PoolStats:
+        return self._pool.stats()
+
     def close(self) -> None:
-        self._is_closed = True
-        if self._is_memory and self._memory_depth:
-            return
-        while self._idle:
-            self._idle.pop().close()
+        self._pool.close()
 
 
 def _field(row: Any) -> Field:

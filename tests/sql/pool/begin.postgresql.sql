@@ -1,0 +1,3 @@
+-- A transaction that nobody ends.
+-- kind: exec
+BEGIN
