@@ -8,49 +8,21 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from time import monotonic
-from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 
 from jutsu_sql.config import Config, redact
 from jutsu_sql.dialects.pool import Pool
+from jutsu_sql.dialects.postgresql_servers import Connection, Servers
 from jutsu_sql.errors import ConnectionFailedError
 
 # A connection that has rested this long is asked whether it lives before it is used again.
 # Asking at every checkout turns a 116 us query into a 745 us one.
 _PING_AFTER_IDLE_S = 5.0
 _PING_TIMEOUT_S = 3.0
-# What libpq leaves to the operating system: 130 s until a connect gives up, two hours until a
-# dead peer is noticed, 15 minutes until what was sent and never acknowledged is given up.
-_CONNINFO_DEFAULTS = {
-    "application_name": "jutsu_sql",
-    "connect_timeout": "10",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
-
-
-class Connection(psycopg.Connection[Any]):
-    """A connection of the pool."""
-
-    # Reused by queries of one row: making a cursor costs a point lookup 13 of its 70 us.
-    cursor_of_one: psycopg.Cursor[Any]
-    opened_s = expires_s = idle_since_s = taken_s = 0.0
-    taken_by: int | None = None
-    taken_at = ""
-
-
-def bounded_conninfo(conninfo: str) -> str:
-    """``conninfo`` with a limit for each wait that it does not limit itself."""
-    given = conninfo_to_dict(conninfo)
-    return make_conninfo(
-        conninfo, **{key: value for key, value in _CONNINFO_DEFAULTS.items() if key not in given}
-    )
 
 
 class PostgresqlPool(Pool[Connection]):
@@ -60,20 +32,19 @@ class PostgresqlPool(Pool[Connection]):
     """
 
     def __init__(
-        self, config: Config, conninfo: str, configure: Callable[[Connection], None]
+        self, config: Config, servers: Servers, configure: Callable[[Connection], None]
     ) -> None:
         super().__init__(config)
-        self._conninfo = conninfo
+        self._servers = servers
         self._configure = configure
         self._where = config.display_url
-        self._password = str(conninfo_to_dict(conninfo).get("password") or "")
+        self._password = str(conninfo_to_dict(config.conninfo).get("password") or "")
 
     def _connect(self) -> Connection:
         with ExitStack() as opened:
+            before = self._servers.conninfo
             try:
-                raw = Connection.connect(
-                    self._conninfo, autocommit=True, cursor_factory=psycopg.RawCursor
-                )
+                raw = self._servers.connect()
                 opened.callback(raw.close)
                 self._configure(raw)
             except psycopg.Error as error:
@@ -82,10 +53,14 @@ class PostgresqlPool(Pool[Connection]):
                     f"cannot connect to {self._where}: {reason}", sqlstate=error.sqlstate
                 ) from error
             opened.pop_all()
+        if self._servers.conninfo != before:
+            self.drain()  # those lead to a server that is the primary no more
         raw.cursor_of_one = raw.cursor(binary=True)
         return raw
 
     def _is_alive(self, raw: Connection, rested_s: float) -> bool:
+        if self._servers.is_demoted(raw):
+            return False
         # A server that ends a connection says so: that is seen without asking, at every checkout.
         if rested_s < _PING_AFTER_IDLE_S and not _has_news(raw.pgconn, 0.0):
             return True
