@@ -120,3 +120,20 @@ def test_no_try_begins_after_the_deadline(
         clock.run(faults_of(errors.ConnectionFailedError))
     assert clock.now_s - clock.busy_s - 1000 <= within_s
     assert all(pause_s <= 1.0 for pause_s in clock.pauses_s)
+
+
+def test_of_nested_retries_only_the_outermost_tries_again() -> None:
+    clock = Clock(within_s=60)
+    tries = 0
+
+    def inner() -> None:
+        nonlocal tries
+        tries += 1
+        raise errors.ConnectionFailedError("it broke")
+
+    def outer() -> None:
+        if len(clock.pauses_s) < 3:
+            clock.retry.run(inner)
+
+    clock.retry.run(outer)
+    assert (tries, len(clock.pauses_s)) == (3, 3)

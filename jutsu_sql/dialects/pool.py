@@ -175,7 +175,7 @@ class Pool(ABC, Generic[C]):
     def _take_turn(self) -> C | None:
         with self._lock:
             if self._is_closed:
-                raise ConnectionFailedError("the database is closed")
+                raise ConnectionFailedError("the database is closed", retryable=False)
             with suppress(IndexError):
                 return self._idle.pop()
             if self._places < self._limit:
@@ -200,7 +200,9 @@ class Pool(ABC, Generic[C]):
                 cause = self._last_failure
             raise self._timeout_error(cause) from cause
         if turn.is_closed:
-            raise ConnectionFailedError("the database was closed while this thread waited")
+            raise ConnectionFailedError(
+                "the database was closed while this thread waited", retryable=False
+            )
         return turn.raw  # type: ignore[no-any-return]
 
     def _gives_up(self, turn: _Turn) -> bool:

@@ -1,5 +1,6 @@
 -- Where a server of a cluster is: which cluster, on which timeline, how far in the log, and whether it follows
--- another one. A standby that may not look at its receiver gives the timeline of its last checkpoint.
+-- another one. Whatever is committed and acknowledged is in the log as far as a primary says here. A standby that
+-- may not look at its receiver gives the timeline of its last checkpoint.
 -- kind: one
 SELECT
     (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
@@ -16,7 +17,8 @@ SELECT
         pg_wal_lsn_diff(
             CASE
                 WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
-                ELSE pg_current_wal_insert_lsn()
+                WHEN current_setting('synchronous_commit') = 'off' THEN pg_current_wal_insert_lsn()
+                ELSE pg_current_wal_flush_lsn()
             END,
             '0/0'
         ) AS bigint
