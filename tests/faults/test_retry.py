@@ -95,9 +95,10 @@ def test_a_deadlock(db: Database) -> None:
         def add(tx: Connection) -> None:
             tries.append(order)
             for number, series_id in enumerate(order):
-                tx.run("testing.raise_volume", series_id=series_id)
+                tx.run("series.lock", series_ids=[series_id])
                 if number == 0 and len(tries) <= 2:
                     together.wait(10)
+            tx.run("testing.raise_volumes")
 
         db.transact(add)
 
@@ -108,7 +109,7 @@ def test_a_deadlock(db: Database) -> None:
         thread.join(30)
         assert not thread.is_alive()
     assert len(tries) == 3
-    assert store.read(["A", "B"], "1m").volume.tolist() == [3.0, 3.0]
+    assert store.read(["A", "B"], "1m").volume.tolist() == [1 + 2 / 1024] * 2
 
 
 def test_serialization_failures(db: Database) -> None:

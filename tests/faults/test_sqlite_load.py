@@ -12,7 +12,8 @@ import jutsu_sql
 from faults.workload import processes, rows
 from jutsu_sql import BarStore
 
-WRITERS = 8
+OWN = "ABCDEFGH"
+WRITERS = len(OWN)
 LOADS_EACH = 12
 
 
@@ -21,8 +22,8 @@ def write_own(to: Any, url: str, writer: int) -> None:
     with jutsu_sql.connect(url, snapshots=False) as db:
         store, done = BarStore(db), []
         for number in range(LOADS_EACH):
-            own = rows(f"W{writer}", range(number * 10, number * 10 + 10), float(number))
-            shared = rows("ALL", range(10), writer + 100.0 * number)
+            own = rows(OWN[writer], range(number * 10, number * 10 + 10), float(number))
+            shared = rows("Z", range(10), writer + 100.0 * number)
             report = store.write(bars_of({**own, **shared}), source=f"{writer}")
             done.append(report.load_id)
         to.send(done)
@@ -52,14 +53,14 @@ def test_eight_writer_processes_on_one_file(sqlite: str) -> None:
         assert len(loads) == WRITERS * LOADS_EACH
         for writer in range(WRITERS):
             expected = {
-                (f"W{writer}", number * 10 + minute): float(number)
+                (OWN[writer], number * 10 + minute): float(number)
                 for number in range(LOADS_EACH)
                 for minute in range(10)
             }
-            assert closes(store.read(f"W{writer}", "1m")) == expected
+            assert closes(store.read(OWN[writer], "1m")) == expected
         last = max(loads, key=lambda load: load.load_id)
         of_last = int(last.source) + 100.0 * (LOADS_EACH - 1)
-        assert set(store.read("ALL", "1m").close.tolist()) == {of_last}
+        assert set(store.read("Z", "1m").close.tolist()) == {of_last}
 
 
 def test_a_long_reader_against_checkpoints(sqlite: str, tmp_path: Path) -> None:
@@ -90,8 +91,8 @@ def test_a_long_reader_against_checkpoints(sqlite: str, tmp_path: Path) -> None:
             assert reader.run("bars.latest", series_id=series_id, n=500) == before
             grown = wal.stat().st_size
         assert closes(store.read("A", "1m")) == rows("A", range(200), 59.0)
-        for number in range(60, 70):
+        for number in range(60, 120):
             store.write(bars_of(rows("A", range(200), float(number))), source=f"{number}")
-        assert wal.stat().st_size <= grown
-        assert closes(store.read("A", "1m")) == rows("A", range(200), 69.0)
-        assert len(store.loads(1000)) == 69
+        assert wal.stat().st_size <= 1.5 * grown
+        assert closes(store.read("A", "1m")) == rows("A", range(200), 119.0)
+        assert len(store.loads(1000)) == 119
