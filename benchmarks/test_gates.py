@@ -5,12 +5,15 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
 from conftest import Run
 
+import jutsu_sql
 from jutsu_sql.bench import SCENARIOS, Scenario, Verdict
 
 pytestmark = [pytest.mark.gate, pytest.mark.benchmark(disable_gc=True)]
@@ -18,6 +21,9 @@ pytestmark = [pytest.mark.gate, pytest.mark.benchmark(disable_gc=True)]
 _IMPORT_ROUNDS = 9
 _IMPORT_LIMIT = 1.5
 _MEMORY_LIMIT_MB = 100.0
+_TELEMETRY_LIMIT_US = 1.0
+_PING_LIMIT = 1.15
+_LOOKUPS, _PAIRS = 500, 81
 _TIMED = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
 
 
@@ -65,3 +71,47 @@ def test_memory_1m(benchmark: Any, database_url: str) -> None:
     megabytes = float(benchmark.pedantic(write, rounds=1))
     benchmark.extra_info["megabytes"] = megabytes
     assert megabytes <= _MEMORY_LIMIT_MB
+
+
+def _seconds_in_turn(
+    benchmark: Any, subject: Callable[[str], Any], reference: Callable[[str], Any]
+) -> list[tuple[float, float]]:
+    """Seconds of so many calls of each, in short samples in turn, of one query."""
+
+    def timed(run: Callable[[str], Any]) -> float:
+        start = perf_counter()
+        for _ in range(_LOOKUPS):
+            run("schema.is_migrated")
+        return perf_counter() - start
+
+    pairs: list[tuple[float, float]] = []
+    benchmark.pedantic(
+        lambda: pairs.append((timed(subject), timed(reference))), rounds=_PAIRS, warmup_rounds=1
+    )
+    return pairs[1:]
+
+
+def test_telemetry(benchmark: Any, database_url: str) -> None:
+    """What counting adds to a call, on one and the same pinned connection."""
+    with (
+        jutsu_sql.connect(database_url) as counted,
+        jutsu_sql.connect(database_url, telemetry=False) as bare,
+        counted.connection() as subject,
+    ):
+        reference = bare._pinned(subject._raw)
+        pairs = _seconds_in_turn(benchmark, subject.run, reference.run)
+    added_us = statistics.median((one - other) / _LOOKUPS * 1e6 for one, other in pairs)
+    benchmark.extra_info["added_us"] = added_us
+    assert added_us <= _TELEMETRY_LIMIT_US
+
+
+def test_pre_ping(benchmark: Any, database_url: str) -> None:
+    """A call through the pool, against the same through a pool that never asks."""
+    with (
+        jutsu_sql.connect(database_url) as asking,
+        jutsu_sql.connect(database_url, pool_pre_ping=False) as trusting,
+    ):
+        pairs = _seconds_in_turn(benchmark, asking.run, trusting.run)
+    ratio = statistics.median(one / other for one, other in pairs)
+    benchmark.extra_info["ratio"] = ratio
+    assert ratio <= _PING_LIMIT

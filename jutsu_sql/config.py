@@ -9,9 +9,10 @@ The first of these that names a database decides, and nothing falls back silentl
 5. SQLite at ``data/market_data.db``.
 
 Where only a type is named, each setting (``SQLITE_DATABASE``, ``POSTGRES_HOST``, ...) comes from
-the first of environment, ``.env`` and ``config.yaml`` that has it. Settings of the pool and of
-snapshots come from the arguments, the URL's query, or the engine's section in ``config.yaml``;
-``replicas``, URLs with white space between them, also from the variable ``DATABASE_REPLICAS``.
+the first of environment, ``.env`` and ``config.yaml`` that has it. Settings of the pool, of
+telemetry and of snapshots come from the arguments, the URL's query, the environment or ``.env``
+(``pool_size`` is ``JUTSU_POOL_SIZE`` there), or the engine's section in ``config.yaml``.
+``replicas`` are URLs with white space between them.
 
 Nothing here writes to the environment, and no message, repr or log shows a password. That is why
 errors name a key and a place rather than quote a value, and why libpq's and YAML's own errors,
@@ -65,13 +66,14 @@ _URL_FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One database, the settings of its pool and of its snapshots; times are in seconds.
+    """One database, the settings of its pool, telemetry and snapshots; times are in seconds.
 
     ``database`` is SQLite's path or ``:memory:``, or the name of the PostgreSQL database, whose
     ``conninfo`` is libpq's connection string with the password. ``source`` tells people where it
     came from. No try of work that failed begins later than ``retry_timeout`` after the first one.
-    Reads may go to ``replicas`` that are at most ``replica_max_lag`` old. Without ``snapshot_dir``,
-    snapshots are in the user's cache directory.
+    Reads may go to ``replicas`` that are at most ``replica_max_lag`` old. A pooler in transaction
+    mode may not know ``prepared_statements`` (PgBouncer before 1.21). Without ``snapshot_dir``,
+    snapshots are in the user's cache directory. ``slow_query_ms`` of 0 logs no query as slow.
     """
 
     dialect: str
@@ -84,12 +86,29 @@ class Config:
     retry_timeout: float = 30.0
     replicas: tuple[Config, ...] = ()
     replica_max_lag: float = 10.0
+    prepared_statements: bool = True
     pool_pre_ping: bool = True
     echo: bool = False
+    telemetry: bool = True
+    otel: bool = False
+    slow_query_ms: float = 0.0
+    slow_query_params: bool = False
+    slow_query_plan: bool = False
     snapshots: bool = True
     snapshot_dir: str = ""
     snapshot_max_mb: int = 1024
     source: str = "default"
+
+    @property
+    def server(self) -> tuple[str, int | None]:
+        """Host and port of the first server, empty for SQLite."""
+        if not self.conninfo:
+            return "", None
+        from psycopg.conninfo import conninfo_to_dict
+
+        given = conninfo_to_dict(self.conninfo)
+        host, port = (str(given.get(key) or "").split(",")[0] for key in ("host", "port"))
+        return host, int(port) if port else None
 
     @property
     def display_url(self) -> str:
@@ -123,8 +142,14 @@ def load_config(
     retry_timeout: float | None = None,
     replicas: str | Sequence[str] | None = None,
     replica_max_lag: float | None = None,
+    prepared_statements: bool | None = None,
     pool_pre_ping: bool | None = None,
     echo: bool | None = None,
+    telemetry: bool | None = None,
+    otel: bool | None = None,
+    slow_query_ms: float | None = None,
+    slow_query_params: bool | None = None,
+    slow_query_plan: bool | None = None,
     snapshots: bool | None = None,
     snapshot_dir: str | Path | None = None,
     snapshot_max_mb: int | None = None,
@@ -147,8 +172,14 @@ def load_config(
         "retry_timeout": retry_timeout,
         "replicas": replicas,
         "replica_max_lag": replica_max_lag,
+        "prepared_statements": prepared_statements,
         "pool_pre_ping": pool_pre_ping,
         "echo": echo,
+        "telemetry": telemetry,
+        "otel": otel,
+        "slow_query_ms": slow_query_ms,
+        "slow_query_params": slow_query_params,
+        "slow_query_plan": slow_query_plan,
         "snapshots": snapshots,
         "snapshot_dir": snapshot_dir,
         "snapshot_max_mb": snapshot_max_mb,
@@ -158,8 +189,6 @@ def load_config(
         for key, value in arguments.items()
         if value is not None
     }
-    if "replicas" not in pool and (named := variables.find("DATABASE_REPLICAS")) is not None:
-        pool["replicas"] = named
     if url is not None:
         return _from_url(_filled(_Setting(url, "the url argument")), file, pool)
     for layer in (variables.in_environment, variables.in_dotenv):
@@ -316,6 +345,10 @@ class _File:
             return found
         section = self._database.get(dialect) or {}
         return self._expanded(section.get(key), f"{dialect}.{key}")
+
+    def find_pool(self, dialect: str, key: str) -> _Setting | None:
+        """A setting that is every engine's: from ``JUTSU_<KEY>``, else as any other."""
+        return self._variables.find(f"JUTSU_{key.upper()}") or self.find(dialect, key)
 
     def places(self, key: str) -> list[str]:
         """Where a setting is looked for, in order."""
@@ -590,7 +623,7 @@ def _make_conninfo(params: Mapping[str, str], place: str) -> str:
 def _pool_settings(dialect: str, file: _File, given: Mapping[str, _Setting]) -> dict[str, Any]:
     settings = {}
     for key, convert in _POOL.items():
-        if setting := given.get(key) or file.find(dialect, key):
+        if setting := given.get(key) or file.find_pool(dialect, key):
             settings[key] = convert(setting)
             if key == "replicas" and dialect != "postgresql":
                 raise ConfigError(f"{setting.place} is set, and {dialect} has no replicas")
@@ -607,14 +640,17 @@ def _whole_number(least: int) -> Callable[[_Setting], int]:
     return convert
 
 
-def _seconds(setting: _Setting) -> float:
-    try:
-        value = math.nan if isinstance(setting.value, bool) else float(setting.value)
-    except (TypeError, ValueError):
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise _bad(setting, "a number of seconds, 0 or more")
-    return value
+def _number_of(unit: str) -> Callable[[_Setting], float]:
+    def convert(setting: _Setting) -> float:
+        try:
+            value = math.nan if isinstance(setting.value, bool) else float(setting.value)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise _bad(setting, f"a number of {unit}, 0 or more")
+        return value
+
+    return convert
 
 
 def _replicas(setting: _Setting) -> tuple[Config, ...]:
@@ -648,13 +684,19 @@ def _bad(setting: _Setting, expected: str) -> ConfigError:
 _POOL: dict[str, Callable[[_Setting], Any]] = {
     "pool_size": _whole_number(1),
     "max_overflow": _whole_number(0),
-    "pool_timeout": _seconds,
-    "pool_recycle": _seconds,
-    "retry_timeout": _seconds,
+    "pool_timeout": _number_of("seconds"),
+    "pool_recycle": _number_of("seconds"),
+    "retry_timeout": _number_of("seconds"),
     "replicas": _replicas,
-    "replica_max_lag": _seconds,
+    "replica_max_lag": _number_of("seconds"),
+    "prepared_statements": _flag,
     "pool_pre_ping": _flag,
     "echo": _flag,
+    "telemetry": _flag,
+    "otel": _flag,
+    "slow_query_ms": _number_of("milliseconds"),
+    "slow_query_params": _flag,
+    "slow_query_plan": _flag,
     "snapshots": _flag,
     "snapshot_dir": lambda setting: str(_filled(setting).value),
     "snapshot_max_mb": _whole_number(1),

@@ -22,6 +22,8 @@ from jutsu_sql.queries import Queries, Query
 from jutsu_sql.replicas import Position, Replica, Replicas
 from jutsu_sql.resources import SQL_DIR
 from jutsu_sql.retry import Retry
+from jutsu_sql.stats import Stats
+from jutsu_sql.telemetry import Telemetry, size_of
 from jutsu_sql.topics import Topics
 
 T = TypeVar("T")
@@ -45,10 +47,12 @@ def connect(
     Without ``url`` and ``config``: ``DATABASE_URL``, ``DATABASE_TYPE`` and its companions,
     ``.env``, ``config.yaml``, else SQLite at ``data/market_data.db``; see
     :func:`jutsu_sql.load_config`, which also takes the ``settings`` (``pool_size``,
-    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``retry_timeout``, ``replicas``,
-    ``replica_max_lag``, ``echo``, ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``).
-    ``queries`` are directories of the caller's own ``.sql`` files. ``create`` lets a missing SQLite
-    file be made, readable by its owner only.
+    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``pool_pre_ping``, ``retry_timeout``,
+    ``replicas``, ``replica_max_lag``, ``prepared_statements``, ``echo``,
+    ``telemetry``, ``otel``, ``slow_query_ms``, ``slow_query_params``, ``slow_query_plan``,
+    ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are directories
+    of the caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by
+    its owner only.
 
     Raises:
         ConfigError: the configuration is incomplete or contradictory.
@@ -73,9 +77,12 @@ class Database:
         self.config = config
         self.queries = Queries.load(SQL_DIR, *queries, dialect=config.dialect)
         self._dialect = _DIALECTS[config.dialect](config, self.queries, create=create)
+        self._telemetry = Telemetry(config, self._dialect)
+        self._statements = _Statements(
+            self._dialect, self.queries, self._telemetry, echo=config.echo
+        )
         self._retry = Retry(config.retry_timeout)
         self._replicas = self._replicas_of(queries) if config.replicas else None
-        self._statements = _Statements(self._dialect, self.queries, echo=config.echo)
         self.q = Topics(self.run, self.queries)
 
     def __enter__(self) -> Self:
@@ -190,7 +197,7 @@ class Database:
         """Pin one connection, for a hot loop: no checkout a call. One thread at a time."""
         raw = self._dialect.acquire()
         try:
-            yield Connection(raw, self._dialect, self.queries, self._statements)
+            yield self._pinned(raw)
         finally:
             self._dialect.release(raw)
             if self._replicas is not None:
@@ -223,7 +230,10 @@ class Database:
         A database in memory has a single one, whatever the ``count``.
         """
         with self._dialect.one_state(count) as raws:
-            yield [Connection(raw, self._dialect, self.queries, self._statements) for raw in raws]
+            yield [self._pinned(raw) for raw in raws]
+
+    def _pinned(self, raw: Any) -> Connection:
+        return Connection(raw, self._dialect, self.queries, self._statements, self._telemetry)
 
     def copy_into(
         self,
@@ -302,6 +312,23 @@ class Database:
             "pool_available": pool.size - pool.in_use,
         }
 
+    def stats(self) -> Stats:
+        """What this object has done so far: per query, its bulk loads, and its pool.
+
+        It has ``to_dict()``, ``to_json()`` and ``to_prometheus()``. Only this process is counted,
+        and only what went through this object; :meth:`activity` is what the engine itself tells.
+        """
+        return self._telemetry.stats()
+
+    def activity(self) -> dict[str, list[dict[str, Any]]]:
+        """What the engine tells of its work and size, whoever caused it: rows by what they are of.
+
+        PostgreSQL: ``sessions``, ``tables``, and with ``pg_stat_statements`` the costliest
+        ``statements``, with the names of those that are named queries. SQLite: its ``files``.
+        """
+        with self.connection() as connection:
+            return self._dialect.activity(connection._raw)
+
     def close(self) -> None:
         """Close every connection; one that is in use is closed when its thread gives it back."""
         self._dialect.close()
@@ -339,15 +366,21 @@ class Connection:
     Not for several threads at once, nor for use after its ``with`` block.
     """
 
-    __slots__ = ("_dialect", "_queries", "_raw", "_statements", "_topics")
+    __slots__ = ("_dialect", "_queries", "_raw", "_statements", "_telemetry", "_topics")
 
     def __init__(
-        self, raw: Any, dialect: Dialect, queries: Queries, statements: _Statements
+        self,
+        raw: Any,
+        dialect: Dialect,
+        queries: Queries,
+        statements: _Statements,
+        telemetry: Telemetry,
     ) -> None:
         self._raw = raw
         self._dialect = dialect
         self._queries = queries
         self._statements = statements
+        self._telemetry = telemetry
         self._topics: Topics | None = None
 
     @property
@@ -363,7 +396,10 @@ class Connection:
 
     def run_each(self, name: str, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
         """What each call of a ``value`` or ``columns`` query gives: one round trip, if possible."""
-        return self._dialect.run_each(self._raw, self._queries[name], calls)
+        query = self._queries[name]
+        return self._telemetry.watch_each(
+            query, lambda: self._dialect.run_each(self._raw, query, calls)
+        )
 
     def bulk_load(self, name: str, blocks: Iterable[Block]) -> int:
         """Insert blocks of NumPy columns by a bulk query; gives the number of rows.
@@ -372,7 +408,9 @@ class Connection:
         ``INSERT ... VALUES`` on SQLite. The columns of a block stand in its order; instants are
         ``datetime64[us]``, UTC. Call it inside a transaction.
         """
-        return self._dialect.bulk_load(self._raw, self._queries[name], blocks)
+        with self._telemetry.bulk(name) as load:
+            load.rows = self._dialect.bulk_load(self._raw, self._queries[name], load.weigh(blocks))
+            return load.rows
 
     def copy_into(
         self,
@@ -386,9 +424,14 @@ class Connection:
 
         See :meth:`Database.copy_into`.
         """
-        return copy_into(
-            self._dialect, self._raw, table, columns, on_conflict=on_conflict, keys=keys
-        )
+        name = table if isinstance(table, str) else ".".join(table)
+        with self._telemetry.bulk(f"copy_into {name}") as load:
+            load.size_bytes = size_of(columns)
+            report = copy_into(
+                self._dialect, self._raw, table, columns, on_conflict=on_conflict, keys=keys
+            )
+            load.rows = report.rows
+            return report
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -400,7 +443,9 @@ class Connection:
 class _Statements(dict[str, Statement]):
     """Compiled queries by name, each compiled when first asked for."""
 
-    def __init__(self, dialect: Dialect, queries: Queries, *, echo: bool) -> None:
+    def __init__(
+        self, dialect: Dialect, queries: Queries, telemetry: Telemetry, *, echo: bool
+    ) -> None:
         super().__init__()
         self._echo = echo
         if echo:
@@ -409,10 +454,11 @@ class _Statements(dict[str, Statement]):
                 _statement_log.addHandler(logging.StreamHandler())
         self._dialect = dialect
         self._queries = queries
+        self._telemetry = telemetry
 
     def __missing__(self, name: str) -> Statement:
         query = self._queries[name]
-        statement = self._dialect.compile(query)
+        statement = self._telemetry.watch(query, self._dialect.compile(query))
         if self._echo:
             statement = _echoed(query, statement)
         self[name] = statement

@@ -1,29 +1,195 @@
-"""What a database counts of its work: calls, rows, errors, times, and its pool."""
+"""What a database counts of its work: calls, rows, errors, times, bulk loads, and its pool.
+
+A call costs two looks at the clock and an ``append`` to a list, which is atomic: no lock, no
+counter that two threads could spoil. What has gathered there is folded into a histogram now and
+then. Its buckets are log-linear, as HdrHistogram's: each power of two is cut into 32, so that a
+percentile is within 1.6 % of the true one; a maximum is exact.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-__all__ = ["PoolStats"]
+import numpy as np
+
+from jutsu_sql.stats import BulkStats, PoolStats, QueryStats, Stats
+
+_OCTAVES, _STEPS = 64, 32
+# Folding takes 50 us and 0.05 us a call.
+_FOLD_EVERY = 4_096
+
+Statement = Callable[[Any, Mapping[str, Any]], Any]
+# What to do with a slow call: connection, parameters, its time in ns, result, and error.
+OnSlow = Callable[[Any, Mapping[str, Any], int, Any, "BaseException | None"], None]
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStats:
-    """Connections now, and what has happened to them since the start.
+class Histogram:
+    """Durations in ns, in log-linear buckets."""
 
-    ``size`` connections are open, ``in_use`` of them out, and at most ``limit`` may be; ``waiting``
-    threads queue now. ``waits`` of them had to, for ``wait_s`` seconds in all, ``timeouts`` in
-    vain. ``opened`` connections were made, ``failed`` attempts were not, and ``lost`` were found
-    dead.
-    """
+    def __init__(self) -> None:
+        self.count = self.total_ns = self.max_ns = 0
+        self._buckets = np.zeros(_OCTAVES * _STEPS, np.int64)
 
-    limit: int
-    size: int
-    in_use: int
-    waiting: int = 0
-    waits: int = 0
-    wait_s: float = 0.0
-    timeouts: int = 0
-    opened: int = 0
-    failed: int = 0
-    lost: int = 0
+    def add(self, durations_ns: Sequence[int]) -> None:
+        durations = np.fromiter(durations_ns, np.int64, len(durations_ns))
+        self.count += len(durations)
+        self.total_ns += int(durations.sum())
+        self.max_ns = max(self.max_ns, int(durations.max()))
+        fraction, octave = np.frexp(durations.astype(np.float64))  # fraction is 0.5 up to 1
+        step = (fraction * (2 * _STEPS)).astype(np.int64) - _STEPS
+        bucket = np.where(durations > 0, octave * _STEPS + step, 0)
+        self._buckets += np.bincount(bucket, minlength=len(self._buckets))
+
+    def percentile_s(self, share: float) -> float:
+        """The duration that ``share`` (0 to 1) of all do not exceed, in seconds."""
+        if not self.count:
+            return 0.0
+        bucket = int(np.searchsorted(self._buckets.cumsum(), max(1.0, share * self.count)))
+        octave, step = divmod(bucket, _STEPS)
+        middle_ns = (step + _STEPS + 0.5) / (2 * _STEPS) * 2.0**octave if bucket else 0.0
+        return min(middle_ns, self.max_ns) / 1e9
+
+
+class _Recorder:
+    """One query's calls; those not folded yet are in lists, which any thread appends to."""
+
+    def __init__(self) -> None:
+        self.durations_ns: list[int] = []
+        self.rows: list[int] = []
+        self._lock = threading.Lock()
+        self._times = Histogram()
+        self._rows = 0
+        self._errors: Counter[str] = Counter()
+
+    def fold(self) -> None:
+        with self._lock:
+            if durations := _taken(self.durations_ns):
+                self._times.add(durations)
+            self._rows += sum(_taken(self.rows))
+
+    def fail(self, error: BaseException) -> None:
+        with self._lock:
+            self._errors[getattr(error, "sqlstate", None) or type(error).__name__] += 1
+
+    def stats(self, *, gives_one: bool) -> QueryStats:
+        self.fold()
+        with self._lock:
+            times, errors = self._times, self._errors.total()
+            return QueryStats(
+                calls=times.count,
+                # Of a query that gives one row, those are noted that found none.
+                rows=times.count - errors - self._rows if gives_one else self._rows,
+                errors=errors,
+                errors_by_state=dict(self._errors),
+                total_s=times.total_ns / 1e9,
+                p50_s=times.percentile_s(0.50),
+                p95_s=times.percentile_s(0.95),
+                p99_s=times.percentile_s(0.99),
+                max_s=times.max_ns / 1e9,
+            )
+
+
+def _taken(pending: list[int]) -> list[int]:
+    """What is in a list, which others append to meanwhile."""
+    taken = pending[:]
+    del pending[: len(taken)]
+    return taken
+
+
+class Observer:
+    """The counters of one database; ``clock_ns`` is that of all durations."""
+
+    def __init__(self, clock_ns: Callable[[], int]) -> None:
+        self._clock_ns = clock_ns
+        self._start_ns = clock_ns()
+        self._lock = threading.Lock()
+        self._queries: dict[str, tuple[_Recorder, bool]] = {}
+        self._bulk: dict[str, BulkStats] = {}
+
+    def watch(
+        self,
+        name: str,
+        statement: Statement,
+        count_rows: Callable[[Any], int] | None,
+        slow_ns: int,
+        on_slow: OnSlow,
+    ) -> Statement:
+        """The statement, counted; a call of ``slow_ns`` or more goes to ``on_slow``.
+
+        Without ``count_rows`` the statement gives one row, or None.
+        """
+        with self._lock:
+            recorder, _ = self._queries.setdefault(name, (_Recorder(), count_rows is None))
+        clock_ns, durations_ns = self._clock_ns, recorder.durations_ns
+        append, append_rows, fold = durations_ns.append, recorder.rows.append, recorder.fold
+
+        # Every call here is paid by a point lookup of 5 us.
+        def run(raw: Any, params: Mapping[str, Any]) -> Any:
+            start_ns = clock_ns()
+            try:
+                result = statement(raw, params)
+            except BaseException as error:
+                duration_ns = clock_ns() - start_ns
+                append(duration_ns)
+                recorder.fail(error)
+                if duration_ns >= slow_ns:
+                    on_slow(raw, params, duration_ns, None, error)
+                raise
+            duration_ns = clock_ns() - start_ns
+            append(duration_ns)
+            if count_rows is not None:
+                append_rows(count_rows(result))
+            elif result is None:
+                append_rows(1)
+            if duration_ns >= slow_ns:
+                on_slow(raw, params, duration_ns, result, None)
+            if len(durations_ns) >= _FOLD_EVERY:
+                fold()
+            return result
+
+        return run
+
+    def count_each(
+        self,
+        name: str,
+        count_rows: Callable[[Any], int] | None,
+        results: Sequence[Any],
+        duration_ns: int,
+    ) -> None:
+        """Calls that were made together, in ``duration_ns`` in all."""
+        if not results:
+            return
+        with self._lock:
+            recorder, _ = self._queries.setdefault(name, (_Recorder(), count_rows is None))
+        recorder.durations_ns.extend([duration_ns // len(results)] * len(results))
+        if count_rows is None:
+            recorder.rows.append(results.count(None))
+        else:
+            recorder.rows.append(sum(map(count_rows, results)))
+        recorder.fold()
+
+    def count_bulk(self, name: str, rows: int, size_bytes: int, duration_ns: int) -> None:
+        with self._lock:
+            old = self._bulk.get(name) or BulkStats(0, 0, 0, 0.0)
+            self._bulk[name] = BulkStats(
+                old.loads + 1,
+                old.rows + rows,
+                old.bytes + size_bytes,
+                old.total_s + duration_ns / 1e9,
+            )
+
+    def stats(self, pool: PoolStats) -> Stats:
+        with self._lock:
+            queries, bulk = dict(self._queries), dict(self._bulk)
+        return Stats(
+            uptime_s=(self._clock_ns() - self._start_ns) / 1e9,
+            pool=pool,
+            queries={
+                name: recorder.stats(gives_one=gives_one)
+                for name, (recorder, gives_one) in sorted(queries.items())
+            },
+            bulk=dict(sorted(bulk.items())),
+        )

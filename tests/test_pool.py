@@ -15,7 +15,8 @@ import pytest
 
 import jutsu_sql
 from jutsu_sql import Database, errors
-from jutsu_sql.dialects import pool as pool_module
+from jutsu_sql.dialects import postgresql_pool
+from jutsu_sql.stats import PoolStats
 
 QUERIES = Path(__file__).parent / "sql"
 Open = Callable[..., Database]
@@ -55,12 +56,12 @@ def held(db: Database, count: int) -> Iterator[None]:
         yield
 
 
-def pool_stats(db: Database) -> jutsu_sql.observe.PoolStats:
+def pool_stats(db: Database) -> PoolStats:
     return db._dialect.pool_stats()
 
 
 def test_an_exhausted_pool_says_who_holds_it(open_pool: Open) -> None:
-    db = open_pool(pool_size=1, max_overflow=1, pool_timeout=0.05)
+    db = open_pool(pool_size=1, max_overflow=1, pool_timeout=0.3)
     with held(db, 2), pytest.raises(errors.PoolTimeoutError) as raised:
         db.run("connection.version")
     assert "of 2, 2 are in use, MainThread for 0." in str(raised.value)
@@ -71,7 +72,7 @@ def test_an_exhausted_pool_says_who_holds_it(open_pool: Open) -> None:
 
 
 def test_with_echo_it_says_where_they_were_taken(open_pool: Open) -> None:
-    db = open_pool(pool_size=1, max_overflow=0, pool_timeout=0.01, echo=True)
+    db = open_pool(pool_size=1, max_overflow=0, pool_timeout=0.3, echo=True)
     with held(db, 1), pytest.raises(errors.PoolTimeoutError) as raised:
         db.run("connection.version")
     assert "stack.enter_context(db.connection())" in raised.value.holders[0].taken_at
@@ -79,7 +80,7 @@ def test_with_echo_it_says_where_they_were_taken(open_pool: Open) -> None:
 
 
 def test_a_holder_whose_thread_has_ended(open_pool: Open) -> None:
-    db = open_pool(pool_size=1, max_overflow=0, pool_timeout=0.01)
+    db = open_pool(pool_size=1, max_overflow=0, pool_timeout=0.3)
     with ExitStack() as leaked:
         thread = threading.Thread(target=lambda: leaked.enter_context(db.connection()))
         thread.start()
@@ -115,28 +116,27 @@ def test_the_queue_is_first_come_first_served(open_pool: Open) -> None:
     for thread in threads:
         thread.join()
     assert served == list(range(5))
-    assert pool_stats(db).waits == 5
+    assert pool_stats(db).waits >= 5
     assert pool_stats(db).wait_s > 0
 
 
-def test_overflow_is_given_back_when_idle(open_pool: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "_OVERFLOW_IDLE_S", 0.05)
-    db = open_pool(pool_size=2, max_overflow=3)
-    with held(db, 5):
-        assert pool_stats(db).size == 5
-    while pool_stats(db).size > 2:
-        time.sleep(0.01)
-    time.sleep(0.1)
-    assert pool_stats(db).size == 2
-    with held(db, 5):
-        assert pool_stats(db).opened == 8
+def test_what_is_unused_is_given_back(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_pool, "_MAX_IDLE_S", 0.02)
+    with jutsu_sql.connect(postgres_database, pool_size=2, max_overflow=3) as db:
+        with held(db, 5):
+            assert pool_stats(db).size == 5
+        while pool_stats(db).size > 1:
+            time.sleep(0.01)
+        assert db.run("connection.version")
 
 
 def test_connections_are_opened_when_needed_and_reused(open_pool: Open) -> None:
     db = open_pool(pool_size=5)
     for _ in range(20):
         db.run("connection.version")
-    assert pool_stats(db).opened == 1
+    assert pool_stats(db).opened <= 2  # psycopg's pool begins with one, and grows for a waiter
 
 
 def test_closing_does_not_wait_for_those_in_use(open_pool: Open) -> None:
@@ -156,7 +156,7 @@ def test_closing_does_not_wait_for_those_in_use(open_pool: Open) -> None:
             time.sleep(0.001)
         db.close()
         waiter.join()
-        assert "closed while this thread waited" in str(outcome[0])
+        assert str(outcome[0]) == "the database is closed"
         assert connection.run("connection.version")
     assert pool_stats(db).size == 0
     db.close()
@@ -166,10 +166,7 @@ def test_closing_does_not_wait_for_those_in_use(open_pool: Open) -> None:
 
 def test_a_connection_is_recycled(open_postgres: Open) -> None:
     db = open_postgres(pool_recycle=0.001)
-    first = db.run("pool.backend")
-    time.sleep(0.002)
-    assert db.run("pool.backend") != first
-    assert pool_stats(db).size <= 1
+    assert len({db.run("pool.backend") for _ in range(5)}) > 1
 
 
 def terminate_others(url: str) -> None:
@@ -190,7 +187,7 @@ def test_connections_that_the_server_ended_are_never_given_out(
     for _ in range(3):  # right after they were used, within the time in which none is pinged
         assert db.run("pool.backend")
     stats = pool_stats(db)
-    assert (stats.opened, stats.lost, stats.size) == (4, 1, 1)
+    assert (stats.lost, stats.timeouts, stats.failed) == (1, 0, 0)
 
 
 def test_one_that_dies_in_use_is_replaced(open_postgres: Open, postgres_database: str) -> None:

@@ -46,6 +46,7 @@ _COMMANDS = {
     "query": _Entry("query", "Run a named query."),
     "check": _Entry("check", "Prove every query on both engines."),
     "bench": _Entry("bench", "Measure this machine and database."),
+    "stats": _Entry("stats", "Show what the database engine is doing, and its size."),
     "info": _Entry("info", "Show the database, its versions and its configuration."),
 }
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import ColumnError, QueryParameterError
-from jutsu_sql.observe import PoolStats
 from jutsu_sql.queries import Query
+from jutsu_sql.stats import PoolStats
 from jutsu_sql.table_columns import Column as TableColumn
 from jutsu_sql.table_columns import Merge, Table
 
@@ -66,6 +66,12 @@ class Dialect(Protocol):
 
     def migration_backend(self) -> AbstractContextManager[Any]:
         """A yoyo backend on this database."""
+
+    def explain(self, raw: Any, query: Query, params: Mapping[str, Any]) -> tuple[str, int | None]:
+        """How a query would run, and its identifier in the server's statistics, if that has one."""
+
+    def activity(self, raw: Any) -> dict[str, list[dict[str, Any]]]:
+        """What the engine itself tells of its work and its size: rows, by what they are of."""
 
     def describe(self) -> dict[str, Any]:
         """Versions, for people."""

@@ -32,12 +32,12 @@ from jutsu_sql.dialects.base import (
     row_maker,
 )
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.dialects.postgresql_pool import PostgresqlPool
-from jutsu_sql.dialects.postgresql_servers import Connection, Servers
+from jutsu_sql.dialects.postgresql_pool import Connection, PostgresqlPool
+from jutsu_sql.dialects.postgresql_servers import Servers
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
-from jutsu_sql.observe import PoolStats
 from jutsu_sql.queries import Kind, Queries, Query
 from jutsu_sql.ragged import Cells, Ragged
+from jutsu_sql.stats import PoolStats
 from jutsu_sql.table_columns import Column as TableColumn
 from jutsu_sql.table_columns import Field, Holds, Merge, Scaled, Table, suggest
 
@@ -64,6 +64,7 @@ _HOLDS = {
     2950: Holds.UUID,
     **dict.fromkeys((19, 25, 114, 142, 1042, 1043, 3802), Holds.TEXT),
 }
+_QUERY_ID = re.compile(r"^\s*Query Identifier: (-?\d+)", re.MULTILINE)
 _JSONB_OID = 3802
 _JSONB_VERSION = 1
 # json and xml have no equality.
@@ -163,7 +164,7 @@ class PostgresqlDialect:
         for statement in self._open_script:
             raw.execute(statement.encode())
 
-    def _place_of(self, raw: Connection) -> tuple[int, int]:
+    def _place_of(self, raw: psycopg.Connection[Any]) -> tuple[int, int]:
         row = raw.execute(self._queries["server.position"].statements[0].encode()).fetchone()
         system_identifier, timeline, *_ = row or (0, 0)
         return system_identifier, timeline
@@ -354,6 +355,24 @@ class PostgresqlDialect:
                 yield backend
         except psycopg.Error as error:
             raise translate(error) from error
+
+    def explain(
+        self, raw: Connection, query: Query, params: Mapping[str, Any]
+    ) -> tuple[str, int | None]:
+        plan = self._queries["server.plan"]
+        execute = _executor(query, around=lambda text: fill(plan, statement=text))
+        with self.transaction(raw):  # a refusal must not end the caller's
+            lines = "\n".join(row[0] for row in execute(raw, params))
+        query_id = _QUERY_ID.search(lines)
+        return lines, int(query_id[1]) if query_id else None
+
+    def activity(self, raw: Connection) -> dict[str, list[dict[str, Any]]]:
+        from jutsu_sql.dialects.postgresql_activity import activity
+
+        try:
+            return activity(raw, self._queries, lambda name: self._run(raw, name))
+        except psycopg.Error as error:
+            raise translate(error, "server.statements") from error
 
     def describe(self) -> dict[str, Any]:
         return {

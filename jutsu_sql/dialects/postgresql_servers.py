@@ -10,10 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq.abc import PGconn
 
 # What libpq leaves to the operating system: 130 s until a connect gives up, two hours until a
 # dead peer is noticed, 15 minutes until what was sent and never acknowledged is given up.
@@ -30,21 +31,14 @@ _DEFAULTS_OF_SEVERAL = {**_DEFAULTS, "connect_timeout": "3", "target_session_att
 _FOR_WRITES = {"read-write", "primary"}
 
 
-class Connection(psycopg.Connection[Any]):
-    """A connection of the pool."""
-
-    # Reused by queries of one row: making a cursor costs a point lookup 13 of its 70 us.
-    cursor_of_one: psycopg.Cursor[Any]
-    opened_s = expires_s = idle_since_s = taken_s = 0.0
-    taken_by: int | None = None
-    taken_at = ""
+C = TypeVar("C", bound=psycopg.Connection[Any])
 
 
-class _Found(NamedTuple):
+class _Found(NamedTuple, Generic[C]):
     """A server that takes writes."""
 
     conninfo: str
-    raw: Connection
+    raw: C
     system_identifier: int
     timeline: int
 
@@ -56,7 +50,9 @@ class Servers:
     if the string wants no primary, libpq chooses, and there is no fence.
     """
 
-    def __init__(self, conninfo: str, ask: Callable[[Connection], tuple[int, int]]) -> None:
+    def __init__(
+        self, conninfo: str, ask: Callable[[psycopg.Connection[Any]], tuple[int, int]]
+    ) -> None:
         given = conninfo_to_dict(conninfo)
         several = "," in str(given.get("host") or given.get("hostaddr") or "")
         defaults = _DEFAULTS_OF_SEVERAL if several else _DEFAULTS
@@ -70,35 +66,35 @@ class Servers:
         self._cluster: int | None = None
         self._timeline = 0
 
-    def connect(self) -> Connection:
-        """A new connection; to the primary, of several hosts.
+    def connect(self, open_one: Callable[[str], C]) -> C:
+        """A new connection, opened by ``open_one``; to the primary, of several hosts.
 
         Raises:
             psycopg.Error: there is none, or only one that the fence refuses.
         """
         if not self._hosts:
-            return _connect(self.conninfo)
+            return open_one(self.conninfo)
         if self._timeline:
             try:
-                return self._visit(self.conninfo).raw
+                return self._visit(open_one, self.conninfo).raw
             except psycopg.Error:
                 pass  # it may be another one by now
         with self._lock:
-            return self._find_primary()
+            return self._find_primary(open_one)
 
-    def is_demoted(self, raw: Connection) -> bool:
+    def is_demoted(self, pgconn: PGconn) -> bool:
         """Whether a server is a standby by now; it reports that by itself (14 and later)."""
-        return bool(self._hosts) and raw.pgconn.parameter_status(b"in_hot_standby") == b"on"
+        return bool(self._hosts) and pgconn.parameter_status(b"in_hot_standby") == b"on"
 
-    def _find_primary(self) -> Connection:
+    def _find_primary(self, open_one: Callable[[str], C]) -> C:
         """Ask all hosts at once; ``conninfo`` is that of the one found from then on.
 
         Whoever knows a timeline takes the first that has got there; else the newest is it.
         """
         threads = ThreadPoolExecutor(len(self._hosts), "jutsu_sql-servers")
-        visits = [threads.submit(self._visit, conninfo) for conninfo in self._hosts]
+        visits = [threads.submit(self._visit, open_one, conninfo) for conninfo in self._hosts]
         threads.shutdown(wait=False)
-        best: _Found | None = None
+        best: _Found[C] | None = None
         for visit in as_completed(visits):
             found = None if visit.exception() else visit.result()
             if found and (best is None or found.timeline > best.timeline):
@@ -114,8 +110,8 @@ class Servers:
         self.conninfo = best.conninfo
         return best.raw
 
-    def _visit(self, conninfo: str) -> _Found:
-        raw = _connect(conninfo)
+    def _visit(self, open_one: Callable[[str], C], conninfo: str) -> _Found[C]:
+        raw = open_one(conninfo)
         try:
             found = _Found(conninfo, raw, *self._ask(raw))
             if found.timeline < self._timeline:
@@ -134,11 +130,7 @@ class Servers:
         return found
 
 
-def _connect(conninfo: str) -> Connection:
-    return Connection.connect(conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
-
-
-def _close_all_but(best: _Found | None, visit: Future[_Found]) -> None:
+def _close_all_but(best: _Found[Any] | None, visit: Future[_Found[Any]]) -> None:
     if visit.exception() is None and visit.result() is not best:
         visit.result().raw.close()
 

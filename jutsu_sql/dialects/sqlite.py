@@ -36,12 +36,12 @@ from jutsu_sql.dialects.base import (
     row_maker,
 )
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.dialects.sqlite_pool import FilePool, MemoryPool, PooledConnection
+from jutsu_sql.dialects.sqlite_pool import FilePool, MemoryPool
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.interchange import doubles
-from jutsu_sql.observe import PoolStats
 from jutsu_sql.queries import Kind, Queries, Query
 from jutsu_sql.ragged import Cells, Ragged, parts
+from jutsu_sql.stats import PoolStats
 from jutsu_sql.table_columns import Column as TableColumn
 from jutsu_sql.table_columns import (
     Field,
@@ -139,7 +139,7 @@ def translate(error: Exception, query_name: str | None = None) -> errors.Databas
     )
 
 
-class _Connection(PooledConnection):
+class _Connection(sqlite3.Connection):
     """A connection that knows whose turn it is to write, and which batches it has attached."""
 
     turn: _WriteTurn
@@ -571,6 +571,22 @@ class SqliteDialect:
             yield make(raw)
         finally:
             self.release(raw)
+
+    def explain(
+        self, raw: _Connection, query: Query, params: Mapping[str, Any]
+    ) -> tuple[str, int | None]:
+        text, bind = _bound(query)
+        try:
+            rows = raw.execute(fill(self._queries["check.plan"], statement=text), bind(params))
+            return "\n".join(row[3] for row in rows), None
+        except _FAILURES as error:
+            raise translate(error, query.name) from error
+
+    def activity(self, raw: _Connection) -> dict[str, list[dict[str, Any]]]:
+        del raw
+        files = [Path(f"{self._path}{suffix}") for suffix in ("", "-wal", "-shm")]
+        sizes = [{"file": str(f), "bytes": f.stat().st_size} for f in files if f.exists()]
+        return {"files": [] if self._is_memory else sizes}
 
     def describe(self) -> dict[str, Any]:
         version = sqlite3.sqlite_version_info

@@ -2,53 +2,124 @@
 
 from __future__ import annotations
 
-import math
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Generic, TypeVar
+from time import monotonic
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from jutsu_sql.config import Config
-from jutsu_sql.dialects.pool import Pool
-from jutsu_sql.errors import ConnectionFailedError, PoolTimeoutError
-from jutsu_sql.observe import PoolStats
+from jutsu_sql.dialects.holders import Holders
+from jutsu_sql.errors import ConnectionFailedError
+from jutsu_sql.stats import PoolStats
 
-# A connection that came through a fork is neither used nor closed (howtocorrupt.html, 2.6).
-_INHERITED: list[sqlite3.Connection] = []
-
-
-class PooledConnection(sqlite3.Connection):
-    """A connection of a pool."""
-
-    opened_s = expires_s = idle_since_s = taken_s = 0.0
-    taken_by: int | None = None
-    taken_at = ""
+C = TypeVar("C", bound=sqlite3.Connection)
 
 
-C = TypeVar("C", bound=PooledConnection)
+class FilePool(Generic[C]):
+    """Up to ``pool_size + max_overflow`` connections, the one used last first.
 
-
-class FilePool(Pool[C]):
-    """No server can end a connection to a file, so none is asked or replaced."""
+    They are opened when needed and kept. A forked child has a pool of its own.
+    """
 
     def __init__(self, config: Config, connect: Callable[[], C]) -> None:
-        super().__init__(replace(config, pool_pre_ping=False, pool_recycle=math.inf))
-        self._connect_file = connect
+        self._limit = config.pool_size + config.max_overflow
+        self._timeout_s = config.pool_timeout
+        self._keeps_stacks = config.echo
+        self._connect = connect
+        self._is_closed = False
+        self._start_afresh()
+        _FILE_POOLS.add(self)
 
-    def _connect(self) -> C:
-        return self._connect_file()
+    def _start_afresh(self) -> None:
+        self._idle: list[C] = []
+        self._holders = Holders(keep_stacks=self._keeps_stacks)
+        self._places = threading.Semaphore(self._limit)
+        self._lock = threading.Lock()  # of the counters
+        self._waits = self._timeouts = self._opened = self._failed = 0
+        self._waiting, self._wait_s = 0, 0.0
 
-    def _is_alive(self, raw: C, rested_s: float) -> bool:
-        return True
+    def acquire(self) -> C:
+        if self._is_closed:
+            raise ConnectionFailedError("the database is closed")
+        if not self._places.acquire(blocking=False):
+            self._wait()
+        try:
+            try:
+                raw = self._idle.pop()
+            except IndexError:
+                raw = self._open()
+            self._holders.take(raw)
+        except BaseException:
+            self._places.release()
+            raise
+        return raw
 
-    def _is_clean(self, raw: C) -> bool:
+    def _wait(self) -> None:
+        start_s, is_served = monotonic(), False
+        with self._lock:
+            self._waits += 1
+            self._waiting += 1
+        try:
+            is_served = self._places.acquire(timeout=self._timeout_s)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                self._wait_s += monotonic() - start_s
+                self._timeouts += not is_served
+        if self._is_closed:
+            raise ConnectionFailedError("the database is closed")
+        if not is_served:
+            raise self._holders.timeout_error(self._timeout_s, self._limit)
+
+    def _open(self) -> C:
+        try:
+            raw = self._connect()
+        except BaseException:
+            with self._lock:
+                self._failed += 1
+            raise
+        with self._lock:
+            self._opened += 1
+        return raw
+
+    def release(self, raw: C) -> None:
+        if not self._holders.give_back(raw):
+            return
         if raw.in_transaction:
             raw.rollback()
-        return True
+        if self._is_closed:
+            raw.close()
+        else:
+            self._idle.append(raw)
+        self._places.release()
 
-    def _disown(self, raw: C) -> None:
-        _INHERITED.append(raw)
+    def close(self) -> None:
+        self._is_closed = True
+        self._places.release(max(1, self._waiting))  # nobody waits any more
+        while self._idle:
+            self._idle.pop().close()
+
+    def stats(self) -> PoolStats:
+        in_use = len(self._holders)
+        return PoolStats(
+            limit=self._limit,
+            size=len(self._idle) + in_use,
+            in_use=in_use,
+            waiting=self._waiting,
+            waits=self._waits,
+            wait_s=self._wait_s,
+            timeouts=self._timeouts,
+            opened=self._opened,
+            failed=self._failed,
+        )
+
+    def start_afresh_in_child(self) -> None:
+        # One that came through a fork is neither used nor closed (howtocorrupt.html, 2.6).
+        _INHERITED.append((self._idle, self._holders))
+        self._start_afresh()
 
 
 class MemoryPool(Generic[C]):
@@ -59,23 +130,25 @@ class MemoryPool(Generic[C]):
         self._raw = connect()
         self._lock = threading.RLock()
         self._depth = 0
+        self._holders = Holders(keep_stacks=config.echo)
         self._is_closed = False
 
     def acquire(self) -> C:
         if self._is_closed:
             raise ConnectionFailedError("the database is closed")
         if not self._lock.acquire(timeout=self._timeout_s):
-            raise PoolTimeoutError(
-                f"no connection came free within {self._timeout_s:g} s (pool_timeout): a database"
-                " in memory has one, and another thread is using it"
-            )
+            raise self._holders.timeout_error(self._timeout_s, 1)
         self._depth += 1
+        if self._depth == 1:
+            self._holders.take(self._raw)
         return self._raw
 
     def release(self, raw: C) -> None:
         self._depth -= 1
-        if self._is_closed and not self._depth:
-            raw.close()
+        if not self._depth:
+            self._holders.give_back(raw)
+            if self._is_closed:
+                raw.close()
         self._lock.release()
 
     def close(self) -> None:
@@ -84,4 +157,17 @@ class MemoryPool(Generic[C]):
             self._raw.close()
 
     def stats(self) -> PoolStats:
-        return PoolStats(limit=1, size=1, in_use=min(1, self._depth), opened=1)
+        return PoolStats(limit=1, size=1, in_use=len(self._holders), opened=1)
+
+
+_FILE_POOLS: WeakSet[FilePool[Any]] = WeakSet()
+_INHERITED: list[object] = []
+
+
+def _start_afresh_in_child() -> None:
+    for pool in list(_FILE_POOLS):
+        pool.start_afresh_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh_in_child)

@@ -176,7 +176,7 @@ def test_a_half_open_connection(wire: Wire, postgres: str) -> None:
     with jutsu_sql.connect(wire.url) as db:
         store = BarStore(db)
         wire.fault, wire.bytes_left = half_open, 1
-        for raw in db._dialect._pool._idle:  # type: ignore[attr-defined]
+        for raw in db._dialect._pool._all:  # type: ignore[attr-defined]
             raw.idle_since_s -= 60
         with within(ENDS_WITHIN_S):
             assert store.write(bars_of(FIRST), source="after").inserted == len(FIRST)
@@ -187,7 +187,7 @@ def test_an_idle_connection_that_fell_into_a_black_hole(wire: Wire, postgres: st
     """Correct: it is found by the ping, in its 3 s, before any work is given to it."""
     with jutsu_sql.connect(wire.url) as db:
         store = BarStore(db)
-        for raw in db._dialect._pool._idle:  # type: ignore[attr-defined]
+        for raw in db._dialect._pool._all:  # type: ignore[attr-defined]
             raw.idle_since_s -= 60
         wire.fault, wire.bytes_left = black_hole, 1
         with within(ENDS_WITHIN_S):
