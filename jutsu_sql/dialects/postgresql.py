@@ -99,7 +99,7 @@ _ERRORS: dict[str, type[errors.DatabaseError]] = {
 }
 # Where trying again helps, or does not, unlike with most of the kind. A standby may be promoted; a
 # password stays wrong.
-_RETRYABLE = {"25006": True, "08P01": False, "28": False, "3D": False, "57P04": False}
+_RETRYABLE = {"25006": True, "28": False, "3D": False, "57P04": False}
 _REMEDIES: dict[type[errors.DatabaseError], str] = {
     errors.DatabaseReadOnlyError: "the transaction only reads, the server is a standby, or"
     " default_transaction_read_only is on: use another transaction, the primary, or turn it off",
@@ -113,7 +113,8 @@ def translate(error: psycopg.Error, query_name: str | None = None) -> errors.Dat
     state = error.sqlstate
     if state is None:
         kind: type[errors.DatabaseError] = errors.StatementError
-        if isinstance(error, psycopg.OperationalError):
+        # Answers that fit no question come from a pooler that has lost its server.
+        if isinstance(error, (psycopg.OperationalError, psycopg.InternalError)):
             kind = errors.ConnectionFailedError
         elif isinstance(error, psycopg.DataError):
             kind = errors.DataError
@@ -255,6 +256,9 @@ class PostgresqlDialect:
                         copy.write(data)
                 return cursor.rowcount
         except psycopg.Error as error:
+            if error.sqlstate is None and isinstance(error, psycopg.ProgrammingError):
+                # What a pooler says of a server that it lost is no answer to a COPY.
+                raise errors.ConnectionFailedError(str(error), query_name=query.name) from error
             raise translate(error, query.name) from error
 
     def describe_table(self, raw: Connection, name: Sequence[str]) -> Table:

@@ -6,10 +6,12 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -24,41 +26,39 @@ PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbi
 
 
 @pytest.fixture
-def pooled(postgres: str, tmp_path: Path) -> Iterator[str]:
+def pooled(postgres: str) -> Iterator[str]:
     """The URL of a database behind PgBouncer, with two connections for all."""
     if PROGRAM is None:
         pytest.skip("PgBouncer is not installed: apt install pgbouncer")
     parts = urlsplit(postgres)
+    server = f"host={parts.hostname} port={parts.port}"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = tmp_path / "pgbouncer.ini"
-    settings.write_text(
-        f"[databases]\n* = host={parts.hostname} port={parts.port} password={parts.password}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        "pool_mode = transaction\nauth_type = any\ndefault_pool_size = 2\n"
-        f"logfile = {tmp_path}/pgbouncer.log\npidfile = {tmp_path}/pgbouncer.pid\n"
-        "[databases]\n"
-        f"{parts.path[1:]} = host={parts.hostname} port={parts.port} user={parts.username}"
-        f" password={parts.password}\n"
-    )
-    account = {"user": "nobody"} if os.geteuid() == 0 else {}
-    if account:
-        for path in (tmp_path, *tmp_path.parents):
-            if path.stat().st_uid == os.geteuid() and path != Path("/") and path != Path("/tmp"):
-                path.chmod(path.stat().st_mode | 0o055)
-        tmp_path.chmod(0o777)
-    process = subprocess.Popen([PROGRAM, str(settings)], **account)  # type: ignore[call-overload]
-    try:
-        until_s = time.monotonic() + 10
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            assert process.poll() is None, (tmp_path / "pgbouncer.log").read_text()
-            assert time.monotonic() < until_s
-            time.sleep(0.02)
-        yield f"postgresql://postgres@127.0.0.1:{port}{parts.path}?sslmode=disable"
-    finally:
-        process.terminate()
-        process.wait()
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        settings = Path(directory) / "pgbouncer.ini"
+        settings.write_text(
+            f"[databases]\n* = {server} user={parts.username} password={parts.password}\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+            "pool_mode = transaction\nauth_type = any\ndefault_pool_size = 2\n"
+        )
+        Path(directory).chmod(0o755)
+        # It refuses to run as root, as the server does.
+        account: dict[str, Any] = {"user": "nobody"} if os.geteuid() == 0 else {}
+        process = subprocess.Popen([PROGRAM, "-q", str(settings)], **account)
+        try:
+            until_s = time.monotonic() + 10
+            while True:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                assert process.poll() is None
+                assert time.monotonic() < until_s
+                time.sleep(0.02)
+            yield f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}?sslmode=disable"
+        finally:
+            process.terminate()
+            process.wait()
 
 
 @pytest.mark.parametrize("name", LOADS)
