@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_blocks_run_in_order(tmp_path: Path) -> None:
-    assert len(blocks("python")) == 5
+    assert len(blocks("python")) == 6
     for block in blocks("python"):
         subprocess.run([sys.executable, "-W", "error", "-c", block], cwd=tmp_path, check=True)
 

@@ -190,6 +190,31 @@ def test_connections_that_the_server_ended_are_never_given_out(
     assert (stats.lost, stats.timeouts, stats.failed) == (1, 0, 0)
 
 
+def test_while_the_server_refuses_calls_fail_at_once_and_then_go_on(
+    open_postgres: Open, postgres_database: str, postgres_url: str
+) -> None:
+    name = postgres_database.rpartition("/")[2].partition("?")[0]
+    db = open_postgres()
+    with held(db, 3):
+        pass
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+                [name],
+            )
+            for _ in range(3):
+                with pytest.raises(errors.ConnectionFailedError, match="not currently accepting"):
+                    db.run("pool.backend")
+        finally:
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    assert db.run("pool.backend")
+    stats = pool_stats(db)
+    assert stats.failed >= 3
+    assert stats.timeouts == 0
+
+
 def test_one_that_dies_in_use_is_replaced(open_postgres: Open, postgres_database: str) -> None:
     db = open_postgres(pool_size=1, max_overflow=0)
     with pytest.raises(errors.ConnectionFailedError), db.connection() as connection:
