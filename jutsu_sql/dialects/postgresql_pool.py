@@ -281,6 +281,12 @@ class _Generation(psycopg_pool.ConnectionPool[Connection]):
         self._pid = os.getpid()
         super().__init__(*args, **kwargs)
 
+    def _getconn_unchecked(self, timeout: float) -> Connection:
+        # close() tells those who wait, and getconn() asks once, before it waits: whoever was at the
+        # check of a dead connection meanwhile would wait to the end.
+        self._check_open_getconn()
+        return super()._getconn_unchecked(timeout)
+
     def __del__(self) -> None:
         if self._pid == os.getpid():
             super().__del__()
