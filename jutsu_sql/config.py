@@ -655,7 +655,9 @@ def _number_of(unit: str) -> Callable[[_Setting], float]:
 
 def _replicas(setting: _Setting) -> tuple[Config, ...]:
     value = setting.value
-    urls = value.split() if isinstance(value, str) else list(value)
+    if not isinstance(value, (str, list, tuple)):
+        raise ConfigError(f"{setting.place} is not a list of URLs")
+    urls = value.split() if isinstance(value, str) else value
     replicas = []
     for number, url in enumerate(urls, 1):
         one = _Setting(url, f"replica {number} of {setting.place}")

@@ -185,13 +185,6 @@ class Database:
         chosen = None if self._replicas is None else self._replicas.choose()
         return self if chosen is None else chosen
 
-    def describe_replicas(self) -> list[dict[str, Any]]:
-        """Each ``replica`` with its ``state``, ``reads``, last ``error`` and ``lag_s``.
-
-        The lag is that at most, in seconds; None if it is not known.
-        """
-        return [] if self._replicas is None else self._replicas.health()
-
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Pin one connection, for a hot loop: no checkout a call. One thread at a time."""
@@ -313,12 +306,13 @@ class Database:
         }
 
     def stats(self) -> Stats:
-        """What this object has done so far: per query, its bulk loads, and its pool.
+        """What this object has done so far: per query, its bulk loads, its pool, its replicas.
 
         It has ``to_dict()``, ``to_json()`` and ``to_prometheus()``. Only this process is counted,
         and only what went through this object; :meth:`activity` is what the engine itself tells.
         """
-        return self._telemetry.stats()
+        stats = self._telemetry.stats()
+        return stats if self._replicas is None else replace(stats, replicas=self._replicas.stats())
 
     def activity(self) -> dict[str, list[dict[str, Any]]]:
         """What the engine tells of its work and size, whoever caused it: rows by what they are of.

@@ -15,9 +15,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from jutsu_sql.errors import DatabaseError
+from jutsu_sql.stats import ReplicaStats
 
 S = TypeVar("S")
 
@@ -105,18 +106,18 @@ class Replicas(Generic[S]):
             if replica.source is source:
                 self._rest(replica, error)
 
-    def health(self) -> list[dict[str, Any]]:
-        """See :meth:`jutsu_sql.Database.describe_replicas`."""
+    def stats(self) -> list[ReplicaStats]:
+        """Each replica as it is now."""
         now_s = self._clock()
         return [
-            {
-                "replica": replica.name,
-                "state": self._state(replica, now_s),
-                "lag_s": self._lag_s(replica, now_s),
-                "reads": replica.reads,
-                "error": replica.error,
-            }
-            for replica in self._replicas
+            ReplicaStats(
+                replica=each.name,
+                state=self._state(each, now_s),
+                lag_s=self._lag_s(each, now_s),
+                reads=each.reads,
+                error=each.error,
+            )
+            for each in self._replicas
         ]
 
     def close(self, close: Callable[[S], None]) -> None:
@@ -186,6 +187,6 @@ class Replicas(Generic[S]):
         if now_s < replica.rests_until_s:
             return "resting"
         if replica.source is None:
-            return "not used yet"
+            return "unused"
         lag_s = self._lag_s(replica, now_s)
         return "behind" if lag_s is None or lag_s > self._max_lag_s else "in use"

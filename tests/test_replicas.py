@@ -6,6 +6,7 @@ import pytest
 
 from jutsu_sql.errors import ConnectionFailedError
 from jutsu_sql.replicas import Position, Replica, Replicas
+from jutsu_sql.stats import ReplicaStats
 
 MAX_LAG_S = 10.0
 
@@ -111,19 +112,15 @@ def test_rest() -> None:
     world = World("a")
     world.at["a"] = "down"
     assert world.choose() is None
-    assert world.replicas.health()[0]["state"] == "resting"
+    assert world.replicas.stats()[0].state == "resting"
     while world.now_s < 500:
         world.choose(after_s=0.25)
     assert 15 <= world.asked.count("a") <= 21
     world.at["a"] = Position(1, 0)
     assert any(world.choose(after_s=1.0) for _ in range(31))
-    assert world.replicas.health()[0] == {
-        "replica": "a",
-        "state": "in use",
-        "lag_s": pytest.approx(0, abs=MAX_LAG_S),
-        "reads": 1,
-        "error": "",
-    }
+    assert world.replicas.stats() == [
+        ReplicaStats("a", "in use", pytest.approx(0, abs=MAX_LAG_S), reads=1, error="")
+    ]
 
 
 def test_a_failure_in_a_read() -> None:

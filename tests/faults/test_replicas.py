@@ -58,9 +58,8 @@ def wait_for_reads(db: Database, more_than: int) -> None:
 
 
 def reads(db: Database) -> int:
-    (replica,) = db.describe_replicas()
-    number: int = replica["reads"]
-    return number
+    (replica,) = db.stats().replicas
+    return replica.reads
 
 
 def write(db: Database, value: float, minutes: int = 100) -> dict[tuple[str, int], float]:
@@ -76,9 +75,11 @@ def test_a_fresh_replica_answers(db: Database, servers: Pair) -> None:
     for _ in range(3):
         assert closes(BarStore(db).read("A", "1m")) == rows
     assert reads(db) == 3
-    (replica,) = db.describe_replicas()
-    assert (replica["state"], replica["error"]) == ("in use", "")
-    assert 0 <= replica["lag_s"] <= db.config.replica_max_lag
+    (replica,) = db.stats().replicas
+    assert (replica.state, replica.error) == ("in use", "")
+    assert replica.lag_s is not None
+    assert 0 <= replica.lag_s <= db.config.replica_max_lag
+    assert "jutsu_sql_replica_reads_total" in db.stats().to_prometheus()
 
 
 def test_whoever_wrote_reads_it(db: Database, servers: Pair) -> None:
@@ -113,8 +114,8 @@ def test_a_replica_that_lags_is_left_alone(servers: Pair) -> None:
             written_s = time.monotonic()
             while set(closes(store.read("A", "1m")).values()) == {1.0}:
                 assert time.monotonic() - written_s < 0.6 + 0.4
-            (replica,) = db.describe_replicas()
-            assert replica["state"] == "behind"
+            (replica,) = db.stats().replicas
+            assert replica.state == "behind"
             time.sleep(0.7)
             assert set(closes(store.read("A", "1m")).values()) == {2.0}
         servers.catch_up()
@@ -148,8 +149,8 @@ def test_a_read_that_recovery_cancels_goes_to_the_primary(servers: Pair) -> None
         db.read(slowly)
         assert tries[0] is not db
         assert tries[-1] is db
-        (replica,) = db.describe_replicas()
-        assert "conflict with recovery" in replica["error"]
+        (replica,) = db.stats().replicas
+        assert "conflict with recovery" in replica.error
 
 
 def test_a_replica_that_goes_and_comes_back(db: Database, servers: Pair) -> None:
@@ -169,8 +170,8 @@ def test_a_replica_that_goes_and_comes_back(db: Database, servers: Pair) -> None
     wait_for_reads(db, 0)
     servers.standby.stop()
     time.sleep(0.5)
-    (replica,) = db.describe_replicas()
-    assert replica["error"]
+    (replica,) = db.stats().replicas
+    assert replica.error
     before = reads(db)
     servers.standby.start()
     wait_for_reads(db, before)
@@ -187,6 +188,6 @@ def test_a_replica_that_was_never_there(servers: Pair) -> None:
     with jutsu_sql.connect(servers.primary.url, replicas=[silent]) as db:
         rows = write(db, 5.0)
         assert closes(BarStore(db).read("A", "1m")) == rows
-        (replica,) = db.describe_replicas()
-        assert replica["state"] == "resting"
-        assert "cannot connect" in replica["error"]
+        (replica,) = db.stats().replicas
+        assert replica.state == "resting"
+        assert "cannot connect" in replica.error
