@@ -12,6 +12,7 @@ Where only a type is named, each setting (``SQLITE_DATABASE``, ``POSTGRES_HOST``
 the first of environment, ``.env`` and ``config.yaml`` that has it. Settings of the pool, of
 telemetry and of snapshots come from the arguments, the URL's query, the environment or ``.env``
 (``pool_size`` is ``JUTSU_POOL_SIZE`` there), or the engine's section in ``config.yaml``.
+``replicas`` are URLs with white space between them.
 
 Nothing here writes to the environment, and no message, repr or log shows a password. That is why
 errors name a key and a place rather than quote a value, and why libpq's and YAML's own errors,
@@ -25,7 +26,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -69,9 +70,12 @@ class Config:
 
     ``database`` is SQLite's path or ``:memory:``, or the name of the PostgreSQL database, whose
     ``conninfo`` is libpq's connection string with the password. ``source`` tells people where it
-    came from. Without ``snapshot_dir``, snapshots are in the user's cache directory. With
-    ``reload_queries``, for development, the caller's own ``.sql`` files are read again when they
-    have changed. ``slow_query_ms`` of 0 logs no query as slow.
+    came from. No try of work that failed begins later than ``retry_timeout`` after the first one.
+    Reads may go to ``replicas`` that are at most ``replica_max_lag`` old. A pooler in transaction
+    mode may not know ``prepared_statements`` (PgBouncer before 1.21). Without ``snapshot_dir``,
+    snapshots are in the user's cache directory. With ``reload_queries``, for development, the
+    caller's own ``.sql`` files are read again when they have changed. ``slow_query_ms`` of 0 logs
+    no query as slow.
     """
 
     dialect: str
@@ -81,6 +85,10 @@ class Config:
     max_overflow: int = 20
     pool_timeout: float = 30.0
     pool_recycle: float = 3600.0
+    retry_timeout: float = 30.0
+    replicas: tuple[Config, ...] = ()
+    replica_max_lag: float = 10.0
+    prepared_statements: bool = True
     pool_pre_ping: bool = True
     echo: bool = False
     reload_queries: bool = False
@@ -134,6 +142,10 @@ def load_config(
     max_overflow: int | None = None,
     pool_timeout: float | None = None,
     pool_recycle: float | None = None,
+    retry_timeout: float | None = None,
+    replicas: str | Sequence[str] | None = None,
+    replica_max_lag: float | None = None,
+    prepared_statements: bool | None = None,
     pool_pre_ping: bool | None = None,
     echo: bool | None = None,
     reload_queries: bool | None = None,
@@ -161,6 +173,10 @@ def load_config(
         "max_overflow": max_overflow,
         "pool_timeout": pool_timeout,
         "pool_recycle": pool_recycle,
+        "retry_timeout": retry_timeout,
+        "replicas": replicas,
+        "replica_max_lag": replica_max_lag,
+        "prepared_statements": prepared_statements,
         "pool_pre_ping": pool_pre_ping,
         "echo": echo,
         "reload_queries": reload_queries,
@@ -614,6 +630,8 @@ def _pool_settings(dialect: str, file: _File, given: Mapping[str, _Setting]) -> 
     for key, convert in _POOL.items():
         if setting := given.get(key) or file.find_pool(dialect, key):
             settings[key] = convert(setting)
+            if key == "replicas" and dialect != "postgresql":
+                raise ConfigError(f"{setting.place} is set, and {dialect} has no replicas")
     return settings
 
 
@@ -640,6 +658,23 @@ def _number_of(unit: str) -> Callable[[_Setting], float]:
     return convert
 
 
+def _replicas(setting: _Setting) -> tuple[Config, ...]:
+    value = setting.value
+    if not isinstance(value, (str, list, tuple)):
+        raise ConfigError(f"{setting.place} is not a list of URLs")
+    urls = value.split() if isinstance(value, str) else value
+    replicas = []
+    for number, url in enumerate(urls, 1):
+        one = _Setting(url, f"replica {number} of {setting.place}")
+        dialect, rest = _split_scheme(one)
+        if dialect != "postgresql":
+            raise ConfigError(f"{one.place} is for {dialect}: only PostgreSQL has replicas")
+        location, _, query = rest.partition("?")
+        database, conninfo = _postgresql_location(location, query.split("&"), one.place)
+        replicas.append(Config(dialect, database, conninfo, source=one.place))
+    return tuple(replicas)
+
+
 def _flag(setting: _Setting) -> bool:
     text = str(setting.value).strip().lower()
     if text in ("true", "yes", "on", "1"):
@@ -658,6 +693,10 @@ _POOL: dict[str, Callable[[_Setting], Any]] = {
     "max_overflow": _whole_number(0),
     "pool_timeout": _number_of("seconds"),
     "pool_recycle": _number_of("seconds"),
+    "retry_timeout": _number_of("seconds"),
+    "replicas": _replicas,
+    "replica_max_lag": _number_of("seconds"),
+    "prepared_statements": _flag,
     "pool_pre_ping": _flag,
     "echo": _flag,
     "reload_queries": _flag,

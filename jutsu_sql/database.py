@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.copy_into import CopyReport, OnConflict, copy_into
 from jutsu_sql.dialects.base import Block, Dialect, Statement
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.errors import NotMigratedError, QueryError
+from jutsu_sql.errors import DatabaseError, NotMigratedError, QueryError
 from jutsu_sql.migrations import Migrator, require_current
 from jutsu_sql.queries import Kind, LiveQueries, Queries, Query
+from jutsu_sql.replicas import Position, Replica, Replicas
 from jutsu_sql.resources import SQL_DIR
+from jutsu_sql.retry import Retry
 from jutsu_sql.stats import Stats
 from jutsu_sql.telemetry import Telemetry, size_of
 from jutsu_sql.topics import Topics
 
+T = TypeVar("T")
+
 _statement_log = logging.getLogger("jutsu_sql.sql")
 # One use of a named query: its name, and its parameters.
 Call = tuple[str, Mapping[str, Any]]
+# How long a read waits for a replica at most, before it goes to the primary.
+_REPLICA_TIMEOUT_S = 2.0
 
 
 def connect(
@@ -41,11 +49,12 @@ def connect(
     Without ``url`` and ``config``: ``DATABASE_URL``, ``DATABASE_TYPE`` and its companions,
     ``.env``, ``config.yaml``, else SQLite at ``data/market_data.db``; see
     :func:`jutsu_sql.load_config`, which also takes the ``settings`` (``pool_size``,
-    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``pool_pre_ping``, ``echo``,
-    ``reload_queries``, ``telemetry``, ``otel``, ``slow_query_ms``, ``slow_query_params``,
-    ``slow_query_plan``, ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are
-    directories of the caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made,
-    readable by its owner only.
+    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``pool_pre_ping``, ``retry_timeout``,
+    ``replicas``, ``replica_max_lag``, ``prepared_statements``, ``echo``, ``reload_queries``,
+    ``telemetry``, ``otel``, ``slow_query_ms``, ``slow_query_params``, ``slow_query_plan``,
+    ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are directories of the
+    caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by its
+    owner only.
 
     Raises:
         ConfigError: the configuration is incomplete or contradictory.
@@ -78,6 +87,8 @@ class Database:
         self._dialect = _DIALECTS[config.dialect](config, self.queries, create=create)
         self._telemetry = Telemetry(config, self._dialect)
         self._statements = compiled(self._dialect, self.queries, self._telemetry, echo=config.echo)
+        self._retry = Retry(config.retry_timeout)
+        self._replicas = self._replicas_of(queries) if config.replicas else None
         self.q = Topics(self.run, self.queries)
 
     def __enter__(self) -> Self:
@@ -102,6 +113,9 @@ class Database:
     def run(self, name: str, /, **params: Any) -> Any:
         """Run a named query on a pooled connection, as a transaction of its own.
 
+        One that surely only reads is run again, up to ``retry_timeout``, if its connection is lost
+        or it is sacrificed to another transaction; for one that writes there is :meth:`transact`.
+
         What comes back depends on the query's kind. ``one``: a named tuple, or None. ``many``: a
         list of them. ``value``: the first column of the first row, or None. ``exec``: the number of
         rows. ``columns``: a dict of NumPy columns. ``script``: None.
@@ -111,12 +125,71 @@ class Database:
             QueryParameterError: a parameter is missing, unknown or misspelt.
             DatabaseError: what the engine refused, with the driver's error as its cause.
         """
+        start_s = monotonic()
+        try:
+            return self._run_once(name, params)
+        except DatabaseError as error:
+            if self.queries[name].writes:
+                raise
+            return self._retry.run_again(lambda: self._run_once(name, params), error, start_s)
+
+    def _run_once(self, name: str, params: Mapping[str, Any]) -> Any:
         statement = self._statements[name]
         raw = self._dialect.acquire()
         try:
             return statement(raw, params)
         finally:
             self._dialect.release(raw)
+            if self._replicas is not None and self.queries[name].writes:
+                self._replicas.note_write()
+
+    def retry(self, work: Callable[[], T]) -> T:
+        """What ``work`` gives; it is called again from its start after a fault that passes.
+
+        That is a lost connection, a deadlock or a serialization failure; also, at most twice, a
+        lock that was not to be had or a server that is no primary (yet). No try begins later than
+        ``retry_timeout`` after the first. A COMMIT whose outcome is unknown is not tried again:
+        ``work`` must be whole transactions, begun in it, that may be repeated when they failed.
+        """
+        return self._retry.run(work)
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """What ``work(tx)`` gives in a transaction; again from its start as in :meth:`retry`.
+
+        What it does beside ``tx`` is not undone between tries.
+
+        Raises:
+            OutcomeUnknownError: the connection was lost at COMMIT: all of it, or none.
+        """
+
+        def try_once() -> T:
+            with self.transaction() as tx:
+                return work(tx)
+
+        return self.retry(try_once)
+
+    def read(self, work: Callable[[Database], T]) -> T:
+        """What ``work(source)`` gives; ``source`` is a replica that may answer, else this database.
+
+        A replica is asked if it is at most ``replica_max_lag`` seconds old and has whatever was
+        written through this object. It is only read from; if it fails, ``work`` is called again
+        with another one, as in :meth:`retry`.
+        """
+        return self.retry(lambda: self._read_once(work))
+
+    def _read_once(self, work: Callable[[Database], T]) -> T:
+        source = self.for_reads()
+        try:
+            return work(source)
+        except DatabaseError as error:
+            if self._replicas is not None and source is not self and error.retryable:
+                self._replicas.note_failure(source, error)
+            raise
+
+    def for_reads(self) -> Database:
+        """A replica that may answer now, else this database; see :meth:`read`."""
+        chosen = None if self._replicas is None else self._replicas.choose()
+        return self if chosen is None else chosen
 
     def run_columns(self, name: str, /, **params: Any) -> dict[str, Any]:
         """Run a named query that gives rows, whatever its kind, for a dict of NumPy columns.
@@ -159,6 +232,8 @@ class Database:
             yield self._pinned(raw)
         finally:
             self._dialect.release(raw)
+            if self._replicas is not None:
+                self._replicas.note_write()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -270,12 +345,13 @@ class Database:
         }
 
     def stats(self) -> Stats:
-        """What this object has done so far: per query, its bulk loads, and its pool.
+        """What this object has done so far: per query, its bulk loads, its pool, its replicas.
 
         It has ``to_dict()``, ``to_json()`` and ``to_prometheus()``. Only this process is counted,
         and only what went through this object; :meth:`activity` is what the engine itself tells.
         """
-        return self._telemetry.stats()
+        stats = self._telemetry.stats()
+        return stats if self._replicas is None else replace(stats, replicas=self._replicas.stats())
 
     def activity(self) -> dict[str, list[dict[str, Any]]]:
         """What the engine tells of its work and size, whoever caused it: rows by what they are of.
@@ -289,6 +365,32 @@ class Database:
     def close(self) -> None:
         """Close every connection; one that is in use is closed when its thread gives it back."""
         self._dialect.close()
+        if self._replicas is not None:
+            self._replicas.close(Database.close)
+
+    def _replicas_of(self, queries: Sequence[Path]) -> Replicas[Database]:
+        def replica_of(config: Config) -> Replica[Database]:
+            # It is opened when a read wants it, which then has no time to wait for it.
+            waits_s = min(self.config.pool_timeout, _REPLICA_TIMEOUT_S)
+            own = replace(
+                self.config,
+                database=config.database,
+                conninfo=config.conninfo,
+                source=config.source,
+                pool_timeout=waits_s,
+                retry_timeout=0.0,
+                replicas=(),
+            )
+            open_it = partial(Database, own, queries, create=False)
+            return Replica(own.display_url, open_it, _position_of)
+
+        replicas = [replica_of(config) for config in self.config.replicas]
+        return Replicas(replicas, partial(_position_of, self), self.config.replica_max_lag)
+
+
+def _position_of(db: Database) -> Position:
+    found = db._run_once("server.position", {})
+    return Position(found.timeline, found.lsn)
 
 
 class Connection:

@@ -157,11 +157,18 @@ class DatabaseError(JutsuSqlError):
     retryable = False
 
     def __init__(
-        self, message: str, *, query_name: str | None = None, sqlstate: str | None = None
+        self,
+        message: str,
+        *,
+        query_name: str | None = None,
+        sqlstate: str | None = None,
+        retryable: bool | None = None,
     ) -> None:
         super().__init__(f"{query_name}: {message}" if query_name else message)
         self.query_name = query_name
         self.sqlstate = sqlstate
+        if retryable is not None:
+            self.retryable = retryable
 
 
 class ConnectionFailedError(DatabaseError):

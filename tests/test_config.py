@@ -294,6 +294,34 @@ def test_the_pool_is_the_files_whatever_names_the_database(load: Load) -> None:
     assert (config.pool_size, config.max_overflow, config.echo) == (1, 3, False)
 
 
+URLS = [f"postgresql://u:{SECRET}@one,two/db?port=1,2", "postgresql://three/other"]
+
+
+@pytest.mark.parametrize("where", ["argument", "text", "environment", "file"])
+def test_replicas(load: Load, where: str) -> None:
+    text = " ".join(URLS)
+    given: dict[str, Any] = {
+        "argument": {"replicas": URLS},
+        "text": {"replicas": text},
+        "environment": {"environ": {"JUTSU_REPLICAS": text}},
+        "file": {"yaml": f"postgresql: {{replicas: '{text}'}}"},
+    }[where]
+    config = load("postgresql://u@h/db", **given)
+    assert [replica.display_url for replica in config.replicas] == [
+        "postgresql://u@one:1,two:2/db",
+        "postgresql://three/other",
+    ]
+    assert SECRET not in repr(config)
+
+
+def test_bad_replicas(load: Load) -> None:
+    message = refuse(load, "postgresql://h/db", replicas=[URLS[0], f"mysql://u:{SECRET}@h/db"])
+    assert "replica 2 of the argument replicas has the unknown scheme 'mysql'" in message
+    assert "only PostgreSQL has replicas" in refuse(load, "postgresql://h/db", replicas="sqlite://")
+    assert "sqlite has no replicas" in refuse(load, "sqlite://", replicas=URLS)
+    assert "not a list of URLs" in refuse(load, "postgresql://h/db", replicas=5)
+
+
 def test_an_unused_unset_variable_does_no_harm(load: Load) -> None:
     assert load(environ={"DATABASE_TYPE": "sqlite"}, yaml=ORIGINAL).database == "data/original.db"
 
@@ -423,6 +451,9 @@ def test_a_contradiction_within_one_source(load: Load) -> None:
         ("pool_timeout", "nan"),
         ("pool_recycle", "inf"),
         ("pool_recycle", "soon"),
+        ("retry_timeout", "-1"),
+        ("replica_max_lag", "inf"),
+        ("prepared_statements", "maybe"),
         ("echo", "debug"),
         ("reload_queries", "often"),
         ("snapshots", "sometimes"),

@@ -23,7 +23,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_blocks_run_in_order(tmp_path: Path) -> None:
-    assert len(blocks("python")) == 6
+    assert len(blocks("python")) == 7
     for block in blocks("python"):
         subprocess.run([sys.executable, "-W", "error", "-c", block], cwd=tmp_path, check=True)
 
@@ -79,3 +79,15 @@ def test_bring_your_own_sql(tmp_path: Path, newest_postgres_url: str) -> None:
     assert "2024-01-02 15:30:00+00:00 5.0\n" in said
     assert "USING INDEX fills_symbol (symbol=?)" in said
     assert (tmp_path / "fills.parquet").stat().st_size
+
+
+def test_every_promise_has_its_test() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", text))
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "::" in line]
+    assert len(rows) > 30
+    for file, name in named:
+        source = (ROOT / "tests" / "faults" / file).read_text(encoding="utf-8")
+        assert f"def {name}(" in source, f"{file}::{name}"
+    files = {path.name for path in (ROOT / "tests" / "faults").glob("test_*.py")}
+    assert {file for file, _ in named} == files

@@ -194,7 +194,7 @@ def test_while_the_server_refuses_calls_fail_at_once_and_then_go_on(
     open_postgres: Open, postgres_database: str, postgres_url: str
 ) -> None:
     name = postgres_database.rpartition("/")[2].partition("?")[0]
-    db = open_postgres()
+    db = open_postgres(retry_timeout=0)
     with held(db, 3):
         pass
     with psycopg.connect(postgres_url, autocommit=True) as admin:

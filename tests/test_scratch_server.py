@@ -160,6 +160,26 @@ def test_a_taken_port_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
             assert show(server.url, "port") != taken
 
 
+def test_a_standby_follows_until_it_is_promoted() -> None:
+    with (
+        scratch_server(durable=False) as primary,
+        scratch_server(durable=False, standby_of=primary) as standby,
+        psycopg.connect(primary.url, autocommit=True) as writer,
+        psycopg.connect(standby.url, autocommit=True) as reader,
+    ):
+        writer.execute("CREATE TABLE followed ()")
+        sent = writer.execute("SELECT pg_current_wal_insert_lsn()").fetchone()
+        replayed = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+        while reader.execute(replayed, sent).fetchone() != (True,):
+            time.sleep(0.01)
+        assert reader.execute("SELECT to_regclass('followed') IS NOT NULL").fetchone() == (True,)
+        primary.stop()
+        assert reader.execute("SELECT pg_promote()").fetchone() == (True,)
+        reader.execute("DROP TABLE followed")
+        primary.start()
+        assert show(primary.url, "transaction_read_only") == "off"
+
+
 def test_the_callers_error_passes_through(temporary: Path) -> None:
     with pytest.raises(FileNotFoundError, match="mine"), scratch_server(durable=False):
         raise FileNotFoundError("mine")

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter
 from types import NoneType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -33,13 +33,16 @@ from jutsu_sql.dialects.base import (
     row_maker,
 )
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.dialects.postgresql_pool import Connection, PostgresqlPool, bounded_conninfo
+from jutsu_sql.dialects.postgresql_pool import Connection, PostgresqlPool
+from jutsu_sql.dialects.postgresql_servers import Servers
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.queries import Kind, Queries, Query
 from jutsu_sql.ragged import Cells, Ragged
 from jutsu_sql.stats import PoolStats
 from jutsu_sql.table_columns import Column as TableColumn
 from jutsu_sql.table_columns import Field, Holds, Merge, Scaled, Table, suggest
+
+V = TypeVar("V")
 
 _TIMESTAMPTZ_OID = 1184
 # bool, int2, int4, int8, float4, float8, timestamptz: what copy_binary decodes arrays of.
@@ -79,6 +82,8 @@ _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "22": errors.DataError,
     "23": errors.IntegrityError,
     "25006": errors.DatabaseReadOnlyError,
+    "25P03": errors.ConnectionFailedError,
+    "25P04": errors.StatementTimeoutError,
     "26": errors.StatementError,
     "28": errors.ConnectionFailedError,
     "3D": errors.ConnectionFailedError,
@@ -94,6 +99,9 @@ _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "XX001": errors.DatabaseCorruptError,
     "XX002": errors.DatabaseCorruptError,
 }
+# Where trying again helps, or does not, unlike with most of the kind. A standby may be promoted; a
+# password stays wrong.
+_RETRYABLE = {"25006": True, "28": False, "3D": False, "57P04": False}
 _REMEDIES: dict[type[errors.DatabaseError], str] = {
     errors.DatabaseReadOnlyError: "the transaction only reads, the server is a standby, or"
     " default_transaction_read_only is on: use another transaction, the primary, or turn it off",
@@ -107,15 +115,26 @@ def translate(error: psycopg.Error, query_name: str | None = None) -> errors.Dat
     state = error.sqlstate
     if state is None:
         kind: type[errors.DatabaseError] = errors.StatementError
-        if isinstance(error, psycopg.OperationalError):
+        # Answers that fit no question come from a pooler that has lost its server.
+        if isinstance(error, (psycopg.OperationalError, psycopg.InternalError)):
             kind = errors.ConnectionFailedError
         elif isinstance(error, psycopg.DataError):
             kind = errors.DataError
     else:
-        matches = (_ERRORS[state[:length]] for length in (5, 3, 2) if state[:length] in _ERRORS)
-        kind = next(matches, errors.DatabaseError)
+        kind = _by_state(_ERRORS, state) or errors.DatabaseError
     remedy = f" ({_REMEDIES[kind]})" if kind in _REMEDIES else ""
-    return kind(f"{str(error).strip()}{remedy}", query_name=query_name, sqlstate=state)
+    return kind(
+        f"{str(error).strip()}{remedy}",
+        query_name=query_name,
+        sqlstate=state,
+        retryable=None if state is None else _by_state(_RETRYABLE, state),
+    )
+
+
+def _by_state(table: Mapping[str, V], state: str) -> V | None:
+    """What a table has for an SQLSTATE, or for the class that it belongs to."""
+    found = (table[state[:length]] for length in (5, 3, 2) if state[:length] in table)
+    return next(found, None)
 
 
 def _roll_back(raw: Connection) -> None:
@@ -134,9 +153,9 @@ class PostgresqlDialect:
         del create  # a server's databases are made by its administrator
         self._queries = queries
         self._halves: dict[str, tuple[_Executor, _Fetch]] = {}
-        self._conninfo = bounded_conninfo(config.conninfo)
+        self._servers = Servers(config.conninfo, self._place_of)
         self._open_script = queries["connection.open"].statements
-        self._pool = PostgresqlPool(config, self._conninfo, self._configure)
+        self._pool = PostgresqlPool(config, self._servers, self._configure)
         # What is wrong with the server or the password shows now, not at the first query.
         raw = self.acquire()
         try:
@@ -147,6 +166,11 @@ class PostgresqlDialect:
     def _configure(self, raw: Connection) -> None:
         for statement in self._open_script:
             raw.execute(statement.encode())
+
+    def _place_of(self, raw: psycopg.Connection[Any]) -> tuple[int, int]:
+        row = raw.execute(self._queries["server.position"].statements[0].encode()).fetchone()
+        system_identifier, timeline, *_ = row or (0, 0)
+        return system_identifier, timeline
 
     def acquire(self) -> Connection:
         return self._pool.acquire()
@@ -240,6 +264,9 @@ class PostgresqlDialect:
                         copy.write(data)
                 return cursor.rowcount
         except psycopg.Error as error:
+            if error.sqlstate is None and isinstance(error, psycopg.ProgrammingError):
+                # What a pooler says of a server that it lost is no answer to a COPY.
+                raise errors.ConnectionFailedError(str(error), query_name=query.name) from error
             raise translate(error, query.name) from error
 
     def describe_table(self, raw: Connection, name: Sequence[str]) -> Table:
@@ -346,7 +373,7 @@ class PostgresqlDialect:
         from jutsu_sql.dialects.postgresql_yoyo import PostgresqlBackend
 
         try:
-            with PostgresqlBackend.on_server(self._conninfo) as backend:
+            with PostgresqlBackend.on_server(self._servers.conninfo) as backend:
                 yield backend
         except psycopg.Error as error:
             raise translate(error) from error

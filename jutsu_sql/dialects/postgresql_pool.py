@@ -9,19 +9,21 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import Any, Self
 from weakref import WeakSet
 
 import psycopg
 import psycopg_pool
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from jutsu_sql.config import Config, redact
 from jutsu_sql.dialects.holders import Holders
+from jutsu_sql.dialects.postgresql_servers import Servers
 from jutsu_sql.errors import ConnectionFailedError
 from jutsu_sql.stats import PoolStats
 
@@ -35,17 +37,7 @@ _MAX_IDLE_S = 30.0
 _CLOSE_TIMEOUT_S = 0.2
 _TOO_MANY_CONNECTIONS = "53300"
 _COUNTED = ("requests_queued", "requests_wait_ms")
-_CONNECT: dict[str, Any] = {"autocommit": True, "cursor_factory": psycopg.RawCursor}
-# What libpq leaves to the operating system: 130 s until a connect gives up, two hours until a
-# dead peer is noticed, 15 minutes until what was sent and never acknowledged is given up.
-_CONNINFO_DEFAULTS = {
-    "application_name": "jutsu_sql",
-    "connect_timeout": "10",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
+_PREPARE_AFTER = 5  # runs, as psycopg has it
 
 
 class Connection(psycopg.Connection[Any]):
@@ -58,23 +50,20 @@ class Connection(psycopg.Connection[Any]):
 
     @classmethod
     def connect(  # type: ignore[override]
-        cls, *args: Any, on_failure: Callable[[psycopg.Error], None] | None = None, **kwargs: Any
+        cls,
+        conninfo: str,
+        *,
+        servers: Servers,
+        on_failure: Callable[[psycopg.Error], None] | None = None,
+        **kwargs: Any,
     ) -> Self:
         # psycopg's pool tells only its log why it cannot connect.
         try:
-            return super().connect(*args, **kwargs)
+            return servers.connect(partial(super().connect, **kwargs))
         except psycopg.Error as error:
             if on_failure is not None:
                 on_failure(error)
             raise
-
-
-def bounded_conninfo(conninfo: str) -> str:
-    """``conninfo`` with a limit for each wait that it does not limit itself."""
-    given = conninfo_to_dict(conninfo)
-    return make_conninfo(
-        conninfo, **{key: value for key, value in _CONNINFO_DEFAULTS.items() if key not in given}
-    )
 
 
 class PostgresqlPool:
@@ -89,12 +78,18 @@ class PostgresqlPool:
     """
 
     def __init__(
-        self, config: Config, conninfo: str, configure: Callable[[Connection], None]
+        self, config: Config, servers: Servers, configure: Callable[[Connection], None]
     ) -> None:
         self._config = config
-        self._conninfo = conninfo
+        self._servers = servers
         self._configure = configure
-        self._password = str(conninfo_to_dict(conninfo).get("password") or "")
+        self._password = str(conninfo_to_dict(config.conninfo).get("password") or "")
+        self._connect: dict[str, Any] = {
+            "autocommit": True,
+            "cursor_factory": psycopg.RawCursor,
+            "prepare_threshold": _PREPARE_AFTER if config.prepared_statements else None,
+            "servers": servers,
+        }
         self._limit = config.pool_size + config.max_overflow
         self._is_closed = False
         self._start_afresh()
@@ -109,6 +104,7 @@ class PostgresqlPool:
         self._past = Counter[str]()
         self._failure: ConnectionFailedError | None = None
         self._drained_s = 0.0
+        self._primary = self._servers.conninfo
         self._opened = self._failed = self._lost = self._timeouts = 0
 
     def acquire(self) -> Connection:
@@ -184,15 +180,16 @@ class PostgresqlPool:
         """The next pool, if the server can be reached: one thread finds out for all."""
         with self._renewal:
             if self._is_closed:
-                raise ConnectionFailedError("the database is closed")
+                raise ConnectionFailedError("the database is closed", retryable=False)
             if self._pool is None:
                 self._connect_once()
+                self._primary = self._servers.conninfo
                 if self._is_closed:
-                    raise ConnectionFailedError("the database is closed")
+                    raise ConnectionFailedError("the database is closed", retryable=False)
                 self._pool = _Generation(
-                    self._conninfo,
+                    self._servers.conninfo,
                     connection_class=Connection,
-                    kwargs={**_CONNECT, "on_failure": self._fail},
+                    kwargs={**self._connect, "on_failure": self._fail},
                     configure=self._set_up,
                     check=self._check if self._config.pool_pre_ping else None,
                     min_size=1,
@@ -207,7 +204,7 @@ class PostgresqlPool:
 
     def _connect_once(self) -> None:
         try:
-            with Connection.connect(self._conninfo, **_CONNECT) as raw:
+            with Connection.connect(self._servers.conninfo, **self._connect) as raw:
                 self._configure(raw)
         except psycopg.Error as error:
             with self._lock:
@@ -223,6 +220,10 @@ class PostgresqlPool:
         with self._lock:
             self._all.add(raw)
             self._opened += 1
+            has_moved = self._primary != self._servers.conninfo
+            self._primary = self._servers.conninfo
+        if has_moved:  # the others lead to a server that is the primary no more
+            threading.Thread(target=self.drain, daemon=True).start()
 
     def _fail(self, error: psycopg.Error) -> None:
         """A connection could not be made, says a thread of the pool."""
@@ -252,10 +253,11 @@ class PostgresqlPool:
     def _check(self, raw: Connection) -> None:
         # A server that ends a connection says so: that is seen without asking, at every checkout.
         is_fresh = monotonic() - raw.idle_since_s < _PING_AFTER_IDLE_S
-        if is_fresh and not _has_news(raw.pgconn, 0.0):
+        is_primary = not self._servers.is_demoted(raw.pgconn)
+        if is_primary and is_fresh and not _has_news(raw.pgconn, 0.0):
             return
         with suppress(psycopg.Error):
-            if _answers(raw.pgconn, _PING_TIMEOUT_S):
+            if is_primary and _answers(raw.pgconn, _PING_TIMEOUT_S):
                 return
         with self._lock:
             self._lost += 1
@@ -278,6 +280,12 @@ class _Generation(psycopg_pool.ConnectionPool[Connection]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._pid = os.getpid()
         super().__init__(*args, **kwargs)
+
+    def _getconn_unchecked(self, timeout: float) -> Connection:
+        # close() tells those who wait, and getconn() asks once, before it waits: whoever was at the
+        # check of a dead connection meanwhile would wait to the end.
+        self._check_open_getconn()
+        return super()._getconn_unchecked(timeout)
 
     def __del__(self) -> None:
         if self._pid == os.getpid():

@@ -43,7 +43,7 @@ class FilePool(Generic[C]):
 
     def acquire(self) -> C:
         if self._is_closed:
-            raise ConnectionFailedError("the database is closed")
+            raise ConnectionFailedError("the database is closed", retryable=False)
         if not self._places.acquire(blocking=False):
             self._wait()
         try:
@@ -70,7 +70,7 @@ class FilePool(Generic[C]):
                 self._wait_s += monotonic() - start_s
                 self._timeouts += not is_served
         if self._is_closed:
-            raise ConnectionFailedError("the database is closed")
+            raise ConnectionFailedError("the database is closed", retryable=False)
         if not is_served:
             raise self._holders.timeout_error(self._timeout_s, self._limit)
 
@@ -135,7 +135,7 @@ class MemoryPool(Generic[C]):
 
     def acquire(self) -> C:
         if self._is_closed:
-            raise ConnectionFailedError("the database is closed")
+            raise ConnectionFailedError("the database is closed", retryable=False)
         if not self._lock.acquire(timeout=self._timeout_s):
             raise self._holders.timeout_error(self._timeout_s, 1)
         self._depth += 1

@@ -103,6 +103,10 @@ class BarStore:
         the whole load. Content that was loaded before (by ``content_sha256``) and whose series
         nothing has touched since is skipped, unless ``force``.
 
+        A load that was ended by a lost connection, a failover or another transaction is begun
+        again, up to ``retry_timeout``; but not that of an iterator, which can be had only once, nor
+        a ``parallel`` one.
+
         Raises:
             BarsError: the bars cannot be taken as they are, or ``observed_at`` lies in the future;
                 :class:`RejectedBarsError` if strict.
@@ -112,20 +116,26 @@ class BarStore:
                 could not be asked for a minute what became of it. Writing the same again is safe.
                 :class:`TransactionError` ends one of two loads whose parts come in opposite orders.
         """
-        return write_bars(
-            self._db,
-            _parts(bars, symbol, timeframe, tz),
-            source=source,
-            on_conflict=on_conflict,
-            strict=strict,
-            observed_at=observed_at,
-            uri=uri,
-            content_sha256=content_sha256,
-            force=force,
-            describe=describe,
-            progress=progress,
-            parallel=parallel,
-        )
+        parts = _parts(bars, symbol, timeframe, tz)
+
+        def write() -> LoadReport:
+            return write_bars(
+                self._db,
+                parts,
+                source=source,
+                on_conflict=on_conflict,
+                strict=strict,
+                observed_at=observed_at,
+                uri=uri,
+                content_sha256=content_sha256,
+                force=force,
+                describe=describe,
+                progress=progress,
+                parallel=parallel,
+            )
+
+        # An iterator cannot be had twice; of several transactions, some may be in.
+        return write() if isinstance(parts, Iterator) or parallel > 1 else self._db.retry(write)
 
     def read(
         self,
@@ -162,11 +172,15 @@ class BarStore:
         if warmup:
             if as_of is not None:
                 raise BarsError("warmup= counts the bars that are stored now: leave as_of= out")
-            bars = read_with_warmup(self._db, symbol, timeframe, start, end, warmup)
+            bars = self._db.read(
+                lambda db: read_with_warmup(db, symbol, timeframe, start, end, warmup)
+            )
         elif as_of is None:
-            bars = self._snapshots.read(symbol, timeframe, start, end, parallel)
+            bars = self._db.read(
+                lambda db: self._snapshots.read(db, symbol, timeframe, start, end, parallel)
+            )
         else:
-            bars = read_as_of(self._db, symbol, timeframe, start, end, as_of)
+            bars = self._db.read(lambda db: read_as_of(db, symbol, timeframe, start, end, as_of))
         return bars.as_decimal() if as_decimal else bars
 
     def latest(
@@ -179,7 +193,7 @@ class BarStore:
         as_decimal: bool = False,
     ) -> Bars:
         """The last ``n`` bars of each series up to ``end`` (inclusive), in the order of a read."""
-        bars = read_latest(self._db, symbol, timeframe, n, end)
+        bars = self._db.read(lambda db: read_latest(db, symbol, timeframe, n, end))
         return bars.as_decimal() if as_decimal else bars
 
     def panel(
@@ -219,7 +233,7 @@ class BarStore:
             BarsError: a bound, a timeframe or ``close`` cannot be understood.
             ConfigError: ``tz`` is no time zone.
         """
-        return join_as_of(self._db, fast, slow, start, end, tz=tz, close=close)
+        return self._db.read(lambda db: join_as_of(db, fast, slow, start, end, tz=tz, close=close))
 
     def stream(
         self,
@@ -242,7 +256,7 @@ class BarStore:
         connection, so close it (``with store.stream(...) as stream``) when leaving early. Memory
         stays below some 60 MB for each timeframe, however many bars there are.
         """
-        return stream_bars(self._db, symbol, timeframe, start, end, tz=tz, close=close)
+        return stream_bars(self._db.for_reads(), symbol, timeframe, start, end, tz=tz, close=close)
 
     def resample(
         self,
@@ -277,7 +291,9 @@ class BarStore:
                 one timeframe does not make the other.
             ConfigError: ``tz`` is no time zone.
         """
-        return resample_bars(self._db, symbol, timeframe, to, start, end, tz=tz, session=session)
+        return self._db.read(
+            lambda db: resample_bars(db, symbol, timeframe, to, start, end, tz=tz, session=session)
+        )
 
     def describe_snapshots(self) -> str:
         """Whether reads are kept as files, and in which directory; or why not."""
@@ -285,7 +301,7 @@ class BarStore:
 
     def series(self) -> list[SeriesSummary]:
         """Every series with its first and last bar and their number, by symbol and timeframe."""
-        return summarize_series(self._db)
+        return self._db.read(summarize_series)
 
     def history(self, symbol: str, timeframe: str, ts: Any) -> list[Any]:
         """Every version of one bar, oldest first.
@@ -293,7 +309,7 @@ class BarStore:
         Rows have ``load_id``, ``source``, ``observed_at``, ``known_from``, ``known_until`` (None
         while current), ``superseded_by`` and the values. ``ts`` is an aware time, or a date.
         """
-        return read_history(self._db, symbol, timeframe, ts)
+        return self._db.read(lambda db: read_history(db, symbol, timeframe, ts))
 
     def loads(self, n: int = 20) -> list[Any]:
         """The last ``n`` loads, newest first, as rows of the table ``loads``."""
@@ -318,7 +334,7 @@ class BarStore:
             BarsError: there is no such load.
             DatabaseError: as in :meth:`write`.
         """
-        return undo_load(self._db, load_id)
+        return self._db.retry(lambda: undo_load(self._db, load_id))
 
     def delete(
         self,
@@ -338,8 +354,10 @@ class BarStore:
             BarsError: there is no filter and ``everything`` is not set, or one is not understood.
             DatabaseError: as in :meth:`write`.
         """
-        return delete_bars(
-            self._db, symbol, timeframe, start, end, everything=everything, source=source
+        return self._db.retry(
+            lambda: delete_bars(
+                self._db, symbol, timeframe, start, end, everything=everything, source=source
+            )
         )
 
 
@@ -348,11 +366,11 @@ def _parts(bars: Any, symbol: str | None, timeframe: str | None, tz: str | None)
 
     Batches that an Arrow reader has cut small are joined.
     """
-    parts: Iterable[Any] = [bars]
-    if isinstance(bars, Iterator):
-        first = next(bars, None)
-        rest = [] if first is None else chain([first], bars)
-        if isinstance(first, Bars):
-            return rest
-        parts = joined_batches(rest) if hasattr(first, "__arrow_c_stream__") else [rest]
+    if not isinstance(bars, Iterator):
+        return [Bars.of(bars, symbol=symbol, timeframe=timeframe, tz=tz)]
+    first = next(bars, None)
+    rest = [] if first is None else chain([first], bars)
+    if isinstance(first, Bars):
+        return rest
+    parts = joined_batches(rest) if hasattr(first, "__arrow_c_stream__") else [rest]
     return (Bars.of(part, symbol=symbol, timeframe=timeframe, tz=tz) for part in parts)

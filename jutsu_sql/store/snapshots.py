@@ -70,24 +70,33 @@ class Snapshots:
         return f"off: {obstacle}" if obstacle else f"on: {self._directory}"
 
     def read(
-        self, symbol: str | Sequence[str], timeframe: str, start: Any, end: Any, parallel: int
+        self,
+        db: Database,
+        symbol: str | Sequence[str],
+        timeframe: str,
+        start: Any,
+        end: Any,
+        parallel: int,
     ) -> Bars:
-        """See :meth:`jutsu_sql.BarStore.read`; the arrays are read-only."""
+        """See :meth:`jutsu_sql.BarStore.read`; the arrays are read-only.
+
+        ``db`` is the database or its replica: one that answers every query of a read.
+        """
         if self._find_obstacle():
-            return _read_only(read_bars(self._db, symbol, timeframe, start, end, parallel))
+            return _read_only(read_bars(db, symbol, timeframe, start, end, parallel))
         frame = str(parse_timeframe(timeframe))
         names = [Series(s, frame) for s in ([symbol] if isinstance(symbol, str) else symbol)]
         first_us, last_us = map(us_from_datetime, bounds(start, end).values())
-        states = self._states(names)
+        states = self._states(db, names)
         path = self._path(states)
         kept = self._open(path)
-        if kept and (content := self._brought_up(kept, states, first_us, last_us)):
+        if kept and (content := self._brought_up(db, kept, states, first_us, last_us)):
             if content is not kept:
                 self._keep(path, content)
             return _bars_of(content, states, first_us, last_us)
-        bars = _read_only(read_bars(self._db, symbol, timeframe, start, end, parallel))
+        bars = _read_only(read_bars(db, symbol, timeframe, start, end, parallel))
         # What is the same before and after is the state of what was read in between.
-        if len(bars) >= _MIN_ROWS and states and states == self._states(names):
+        if len(bars) >= _MIN_ROWS and states and states == self._states(db, names):
             now = [state for _, state in states.values()]
             content = Columns(now, _counts(bars), first_us, last_us, _columns(bars))
             # Of one state, the largest read is kept.
@@ -114,9 +123,9 @@ class Snapshots:
             return "the view bars_guard finds no bars"
         return guard.obstacle or _claim_directory(self._directory)
 
-    def _states(self, names: Sequence[Series]) -> _States:
+    def _states(self, db: Database, names: Sequence[Series]) -> _States:
         """Empty also if the database cannot vouch for them any more."""
-        rows = self._db.run("snapshots.states", names=json.dumps(names))
+        rows = db.run("snapshots.states", names=json.dumps(names))
         if any(row.state is None for row in rows):
             return {}
         found = {
@@ -134,7 +143,7 @@ class Snapshots:
         return self._directory / f"{name.hexdigest()}{_SUFFIX}"
 
     def _brought_up(
-        self, kept: Columns, states: _States, first_us: int, last_us: int
+        self, db: Database, kept: Columns, states: _States, first_us: int, last_us: int
     ) -> Columns | None:
         """A file's content with the series read again that have changed, if it holds the range."""
         if first_us < kept.first_us or last_us > kept.last_us or len(kept.states) != len(states):
@@ -147,8 +156,8 @@ class Snapshots:
             return None
         symbols = [name.symbol for name in changed]
         span = (datetime_from_us(kept.first_us), datetime_from_us(kept.last_us))
-        fresh = read_bars(self._db, symbols, changed[0].timeframe, *span)
-        if len(fresh.series) < len(changed) or states != self._states(list(states)):
+        fresh = read_bars(db, symbols, changed[0].timeframe, *span)
+        if len(fresh.series) < len(changed) or states != self._states(db, list(states)):
             return None
         parts = dict(zip(states, _parts(kept.columns, kept.rows), strict=True))
         parts |= zip(changed, _parts(_columns(fresh), _counts(fresh)), strict=True)

@@ -67,7 +67,8 @@ LOADS = {
 
 
 def connect(url: str) -> Database:
-    return jutsu_sql.connect(url, queries=QUERIES)
+    """One try: what a fault leaves behind must be seen before anything is done again."""
+    return jutsu_sql.connect(url, queries=QUERIES, retry_timeout=0)
 
 
 def run(name: str, db: Database, action: Action) -> Any:

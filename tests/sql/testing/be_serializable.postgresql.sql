@@ -1,0 +1,3 @@
+-- Make this transaction SERIALIZABLE.
+-- kind: exec
+SET TRANSACTION ISOLATION LEVEL SERIALIZABLE

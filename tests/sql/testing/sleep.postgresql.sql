@@ -1,0 +1,3 @@
+-- A read that takes its time.
+-- kind: one
+SELECT pg_sleep(CAST(:seconds AS double precision))

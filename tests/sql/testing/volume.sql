@@ -1,0 +1,3 @@
+-- The volume of one series with one bar.
+-- kind: value
+SELECT volume FROM bars WHERE series_id = CAST(:series_id AS int)
