@@ -17,7 +17,7 @@ import pytest
 
 import jutsu_sql
 from jutsu_sql import BarStore
-from jutsu_sql.sources import ImportReport, RefusedLine, import_csv
+from jutsu_sql.sources import ImportReport, RefusedLine, import_file
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -125,7 +125,7 @@ def vendor_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bar
 
 
 def import_vendor_file(store: BarStore, file: VendorFile) -> ImportReport:
-    return import_csv(
+    return import_file(
         store,
         DATA / file.name,
         symbol=file.symbol,
