@@ -74,7 +74,7 @@ class _Exchange:
         self._closes = _us(calendar.closes)
 
     def knows(self, days: Days) -> Flags:
-        return (days >= self._days[0]) & (days <= self._days[-1])
+        return np.asarray((days >= self._days[0]) & (days <= self._days[-1]))
 
     def is_session(self, days: Days) -> Flags:
         return np.isin(days, self._days)

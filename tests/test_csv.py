@@ -308,7 +308,7 @@ def test_several_symbols_in_one_file_are_an_error(read: Any) -> None:
         (["31-Jan-24"], {"date_format": "%d-%b-%y"}, "2024-01-31T00:00"),
         (["31-Jan-24"], {}, "2024-01-31T00:00"),
         (["31-Jan-2024"], {}, "2024-01-31T00:00"),
-        (["Jan 31, 2024"], {}, "2024-01-31T00:00"),
+        (['"Jan 31, 2024"'], {}, "2024-01-31T00:00"),
         (["01/02/2024"], {"date_format": "%d/%m/%Y"}, "2024-02-01T00:00"),
         (["01/02/2024"], {"date_format": "%m/%d/%Y"}, "2024-01-02T00:00"),
         (["2024-01-31 00:00:00"], {}, "2024-01-31T00:00"),
@@ -542,7 +542,7 @@ def test_a_file_that_is_no_csv_says_why(read: Any, content: bytes, message: str)
 
 
 def test_a_path_that_is_no_file_says_why(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="No such file"):
+    with pytest.raises(SourceError, match="there is no such file"):
         read_file(tmp_path / "none.csv", symbol="X", timeframe="1D")
     with pytest.raises(SourceError, match="directory"):
         read_file(tmp_path, symbol="X", timeframe="1D")

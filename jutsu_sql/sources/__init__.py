@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+
 from jutsu_sql.bars import Rejection, Series
 from jutsu_sql.errors import RejectedBarsError, SourceError
 from jutsu_sql.sources.data_file import DataFile, Progress, find_files
@@ -105,6 +107,9 @@ def import_file(
     if tz is None and calendar is None:
         tz, calendar = store.origin(*unplaced.series[0])
     parsed = unplaced.place(tz=tz, stamp_tz=stamp_tz, calendar=calendar, stamp=stamp)
+    # Its texts and stamps take as much as the bars.
+    del unplaced
+    pa.default_memory_pool().release_unused()
     if strict:
         refused_lines(parsed, strict=True)
     refused: dict[int, RefusedLine] = {}

@@ -16,19 +16,28 @@ _TELLING_ROWS = 10
 # A gap that is shorter than the usual one in more cases than this is no slip.
 _SLIP_SHARE = 0.02
 _JUMP = 0.4
-_SHOWN_ROWS = 3
+_BLOCK_ROWS = 2**17
+_ODD_VALUES = (
+    "flat: open, high, low and close are one",
+    "with a price of 0",
+    "with a price below 0",
+    "with a volume of 0",
+)
 
 
 def gaps_of(us: Micros, codes: npt.NDArray[np.int32]) -> Micros:
     """The distances between neighbours in time of one series, without the zeros."""
-    same = codes[1:] == codes[:-1]
-    gaps = np.diff(us)
-    if (gaps[same] < 0).any() or not same.all():
+    if not _is_rising(us, codes):
         order = np.lexsort((us, codes))
         us, codes = us[order], codes[order]
-        gaps, same = np.diff(us), codes[1:] == codes[:-1]
-    gaps = gaps[same]
-    return np.asarray(gaps[gaps != 0])
+    gaps = np.diff(us)
+    is_gap = (gaps != 0) & (codes[1:] == codes[:-1])
+    return gaps if is_gap.all() else np.asarray(gaps[is_gap])
+
+
+def _is_rising(us: Micros, codes: npt.NDArray[np.int32]) -> bool:
+    same = codes[1:] == codes[:-1]
+    return bool((us[1:] >= us[:-1])[same].all() and (codes[1:] >= codes[:-1]).all())
 
 
 def timeframe_of_gaps(gaps: Micros) -> Timeframe:
@@ -73,8 +82,9 @@ def require_gaps(gaps: Micros, timeframe: Timeframe, why: str) -> None:
 
 def order_of(us: Micros, codes: npt.NDArray[np.int32]) -> str:
     """In which order the rows of each series stand, in words."""
-    gaps = np.diff(us)[codes[1:] == codes[:-1]]
-    rising, falling = int((gaps > 0).sum()), int((gaps < 0).sum())
+    same = codes[1:] == codes[:-1]
+    rising = int(((us[1:] > us[:-1]) & same).sum())
+    falling = int(((us[1:] < us[:-1]) & same).sum())
     if not falling:
         return "ascending"
     if not rising:
@@ -85,28 +95,30 @@ def order_of(us: Micros, codes: npt.NDArray[np.int32]) -> str:
 
 def oddities(bars: Bars, timeframe: Timeframe) -> tuple[str, ...]:
     """What is odd about the rows that have values, counted: no reason to refuse any."""
-    us = bars.ts.view(np.int64)
-    has_time = us != np.iinfo(np.int64).min
-    is_flat = (bars.open == bars.high) & (bars.high == bars.low) & (bars.low == bars.close)
-    low = np.minimum(np.minimum(bars.open, bars.close), bars.low)
+    counts = np.zeros(len(_ODD_VALUES), dtype=np.int64)
+    for start in range(0, len(bars), _BLOCK_ROWS):
+        counts += _odd_values(bars[start : start + _BLOCK_ROWS])
     notes = [
-        _counted(int(is_flat.sum()), "flat: open, high, low and close are one"),
-        _counted(int((low == 0).sum()), "with a price of 0"),
-        _counted(int((low < 0).sum()), "with a price below 0"),
+        "every volume is 0" if "volume" in what and count == len(bars) else _counted(count, what)
+        for count, what in zip(counts.tolist(), _ODD_VALUES, strict=True)
     ]
-    empty = int((bars.volume == 0).sum())
-    if empty == len(bars):
-        notes.append("every volume is 0")
-    else:
-        notes.append(_counted(empty, "with a volume of 0"))
     notes.append(_counted(_jumps(bars), f"close more than {_JUMP:.0%} off the one before"))
+    us = bars.ts.view(np.int64)
+    us = us[us != np.iinfo(np.int64).min]
     if timeframe.unit == "D":
-        on_weekends = weekday(us[has_time].view("M8[us]").astype("M8[D]")) >= 5
-        if not on_weekends.sum() * 7 >= len(on_weekends):  # around the clock is no oddity
+        on_weekends = weekday(us.view("M8[us]").astype("M8[D]")) >= 5
+        if on_weekends.sum() * 7 < len(us):  # around the clock is no oddity
             notes.append(_counted(int(on_weekends.sum()), "dated Saturday or Sunday"))
     elif not timeframe.is_session:
-        notes.append(_counted(_off_grid(us[has_time], timeframe), f"off the grid of {timeframe}"))
+        notes.append(_counted(_off_grid(us, timeframe), f"off the grid of {timeframe}"))
     return tuple(note for note in notes if note)
+
+
+def _odd_values(bars: Bars) -> list[int]:
+    low = np.minimum(np.minimum(bars.open, bars.close), bars.low)
+    is_flat = (bars.open == bars.high) & (bars.high == bars.low) & (bars.low == bars.close)
+    flags = (is_flat, low == 0, low < 0, bars.volume == 0)
+    return [int(each.sum()) for each in flags]
 
 
 def _off_grid(us: Micros, timeframe: Timeframe) -> int:
@@ -117,11 +129,20 @@ def _off_grid(us: Micros, timeframe: Timeframe) -> int:
 
 
 def _jumps(bars: Bars) -> int:
-    order = np.lexsort((bars.ts, bars.series_index))
-    close, code = bars.close[order], bars.series_index[order]
-    with np.errstate(all="ignore"):
-        moves = np.abs(close[1:] / close[:-1] - 1)
-    return int(((moves > _JUMP) & np.isfinite(moves) & (code[1:] == code[:-1])).sum())
+    """Moves from one bar to the next, in time, of more than a share that no market makes often."""
+    close, code = bars.close, bars.series_index
+    us = bars.ts.view(np.int64)
+    if not _is_rising(us, code):
+        order = np.lexsort((us, code))
+        close, code = close[order], code[order]
+    count = 0
+    for start in range(0, len(close) - 1, _BLOCK_ROWS):
+        before, now = slice(start, start + _BLOCK_ROWS), slice(start + 1, start + 1 + _BLOCK_ROWS)
+        here, same = close[now], code[now] == code[before][: len(code[now])]
+        with np.errstate(all="ignore"):
+            moves = np.abs(here / close[before][: len(here)] - 1)
+        count += int((same & (moves > _JUMP) & np.isfinite(moves)).sum())
+    return count
 
 
 def _counted(count: int, what: str) -> str:

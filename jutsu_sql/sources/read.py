@@ -173,7 +173,7 @@ class Parsed:
             notes=(*notes, *oddities(bars, self.timeframe)),
             **{key: text for key, text in self.facts.items() if key != "content_sha256"},
         )
-        good = placed.us != NAT
+        good = np.flatnonzero(placed.us != NAT) if rows.faults else slice(None)
         reading = describe_reading(
             placed.us[good],
             times.stamps.wall_us[good],
@@ -197,7 +197,7 @@ class Parsed:
 
     def _known(self, us: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Any]:
         good = us != NAT
-        return us[good], self.codes[good]
+        return (us, self.codes) if good.all() else (us[good], self.codes[good])
 
 
 def read_file(
@@ -273,9 +273,9 @@ def parse_file(
     told = told_by_name(recognised.shape, file.names)
     times = _times(file, rows, told, date_format)
     symbols, why_symbol = _symbols(file, rows, told, symbol, said or recognised.symbol)
-    codes = rows.codes() if len(symbols) > 1 or rows.symbols else np.zeros(rows.count, np.int32)
+    codes = rows.codes()
     if symbol or len(symbols) == 1:
-        codes = np.zeros(rows.count, dtype=np.int32)
+        codes[:] = 0
     for row in np.flatnonzero(codes < 0).tolist():
         rows.add_fault(row, "the symbol is missing")
     frame, why_frame = _timeframe(file, rows, told, times, codes, frame)
@@ -323,21 +323,21 @@ def _rows(
                 "notes": (*above, *below),
             }
         facts |= {"compression": data.compression, "content_sha256": data.content_sha256}
+    # What parsing took is not needed again, and the columns are still to come.
+    pa.default_memory_pool().release_unused()
     return rows, facts, symbol
 
 
 def _times(file: DataFile, rows: Rows, told: Told, date_format: str | None) -> Times:
     shape = rows.recognised.shape
-    column = rows.times()
     hints: dict[str, Any] = {"month_first": shape.month_first, "units": shape.units}
-    first = column[0].as_py()
+    first = rows.first_time
     is_clock = isinstance(first, str) and first.isdigit() and len(first) < len("20240102")
     if told.date and is_clock:
         hints["day"] = date.fromisoformat(told.date)
     try:
-        if pa.types.is_string(column.type):
-            return read_times(column, date_format, **hints)
-        return times_of_arrow(column, date_format, **hints)
+        read = read_times if isinstance(first, str) else times_of_arrow
+        return read(rows.times(), date_format, **hints)
     except BarsError as error:
         raise file.error(str(error)) from error
 
@@ -377,8 +377,8 @@ def _timeframe(
     given: Timeframe | None,
 ) -> tuple[Timeframe, str]:
     stamps = times.stamps
-    wall = (stamps.wall_us - stamps.offset_us)[times.valid]
-    gaps = gaps_of(wall, codes[times.valid])
+    good = slice(None) if times.valid.all() else np.flatnonzero(times.valid)
+    gaps = gaps_of((stamps.wall_us - stamps.offset_us)[good], codes[good])
     shape = rows.recognised.shape
     frame, why = given, "as told"
     if frame is None and rows.timeframes:

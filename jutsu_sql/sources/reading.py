@@ -20,9 +20,13 @@ def describe_reading(us: Micros, wall_us: Micros, **facts: Any) -> str:
 
     ``wall_us`` are wall-clock microseconds as they were written, of instants in UTC.
     """
-    order = np.argsort(us, kind="stable")
-    ts, offset = us[order], (wall_us - us)[order]
-    is_new = np.concatenate(([True], np.diff(offset) != 0)) if len(ts) else np.zeros(0, np.bool_)
+    ts, offset = us, wall_us - us
+    if (ts[1:] < ts[:-1]).any():
+        order = np.argsort(us, kind="stable")
+        ts, offset = us[order], offset[order]
+    is_new = (
+        np.concatenate(([True], offset[1:] != offset[:-1])) if len(ts) else np.zeros(0, np.bool_)
+    )
     stamps = [[int(a), int(b)] for a, b in zip(ts[is_new], offset[is_new], strict=True)]
     return json.dumps({**facts, "stamps": stamps})
 

@@ -22,6 +22,31 @@ from jutsu_sql.sources.numbers import doubles_of_texts, scaled
 from jutsu_sql.sources.recognise import Recognised
 
 
+class _Column:
+    """An array that grows in place: joining parts would hold all of them twice."""
+
+    def __init__(self, kind: Any) -> None:
+        self._array = np.empty(0, dtype=kind)
+        self._rows = 0
+
+    def add(self, part: npt.NDArray[Any]) -> None:
+        rows = self._rows + len(part)
+        if rows > len(self._array):
+            self._array.resize(max(rows, len(self._array) * 3 // 2), refcheck=False)
+        self._array[self._rows : rows] = part
+        self._rows = rows
+
+    def drop_last(self) -> None:
+        self._rows -= 1
+
+    def take(self) -> npt.NDArray[Any]:
+        """The array; the column is empty then."""
+        array, self._array = self._array, self._array[:0].copy()
+        array.resize(self._rows, refcheck=False)
+        self._rows = 0
+        return array
+
+
 @dataclass(slots=True)
 class Rows:
     """What the columns of a file hold, in its order.
@@ -37,24 +62,26 @@ class Rows:
     missing_volumes: int = 0
     symbols: dict[str, int] = field(default_factory=dict)
     timeframes: set[str] = field(default_factory=set)
-    _lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    _lines: _Column = field(default_factory=lambda: _Column(np.int64))
+    _codes: _Column = field(default_factory=lambda: _Column(np.int32))
+    _values: dict[str, _Column] = field(
+        default_factory=lambda: {name: _Column(np.float64) for name in VALUES}
+    )
     _times: list[Any] = field(default_factory=list)
-    _codes: list[npt.NDArray[np.int32]] = field(default_factory=list)
-    _values: dict[str, list[Doubles]] = field(default_factory=lambda: {name: [] for name in VALUES})
 
     def add(self, columns: dict[str, Any], lines: npt.NDArray[np.int64]) -> None:
         """Some rows: an Arrow array for each field that is there, and where each row stands."""
         for name in VALUES:
-            self._values[name].append(self._doubles(name, columns.get(name), len(lines)))
+            self._values[name].add(self._doubles(name, columns.get(name), len(lines)))
         parts = [columns[name] for name in ("date", "time") if name in columns]
-        self._times.append(
-            parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, " ")
-        )
-        self._codes.append(self._symbol_codes(columns, len(lines)))
+        times = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, " ")
+        is_text = pa.types.is_string(times.type)
+        self._times.append(pc.ascii_trim_whitespace(times) if is_text else times)
+        self._codes.add(self._symbol_codes(columns, len(lines)))
         if "timeframe" in columns:
             known = columns["timeframe"].unique().drop_null()
             self.timeframes.update(map(str, known.to_pylist()))
-        self._lines.append(lines)
+        self._lines.add(lines)
         self.count += len(lines)
 
     def add_fault(self, row: int, reason: str) -> None:
@@ -63,26 +90,33 @@ class Rows:
 
     def drop_last(self) -> None:
         """Take the last row out again."""
-        for parts in (self._lines, self._times, self._codes, *self._values.values()):
-            parts[-1] = parts[-1][:-1]
+        for column in (self._lines, self._codes, *self._values.values()):
+            column.drop_last()
+        self._times[-1] = self._times[-1][:-1]
         self.count -= 1
         self.faults.pop(self.count, None)
 
+    @property
+    def first_time(self) -> Any:
+        """What the first row has for a time: a text, or something else."""
+        return self._times[0][0].as_py()
+
     def lines(self) -> npt.NDArray[np.int64]:
-        """The line of each row, from 1."""
-        return np.concatenate(self._lines)
+        """The line of each row, from 1; they are let go."""
+        return self._lines.take()
 
     def times(self) -> Any:
-        """The time of each row as it is written; null where there is none."""
-        return pa.chunked_array(self._times)
+        """The time of each row as it is written, null where there is none; they are let go."""
+        times, self._times = self._times, []
+        return pa.chunked_array(times)
 
     def codes(self) -> npt.NDArray[np.int32]:
-        """Which of ``symbols`` each row is of, -1 for none."""
-        return np.concatenate(self._codes)
+        """Which of ``symbols`` each row is of, -1 for none; they are let go."""
+        return self._codes.take()
 
     def values(self) -> dict[str, Doubles]:
-        """The prices and volumes; the parts that they are joined from are let go."""
-        return {name: np.concatenate(self._values.pop(name)) for name in VALUES}
+        """The prices and volumes; they are let go."""
+        return {name: column.take() for name, column in self._values.items()}
 
     def _doubles(self, name: str, column: Any, rows: int) -> Doubles:
         if column is None:

@@ -83,13 +83,10 @@ def place(times: Times, timeframe: Timeframe, clock: Clock) -> Placed:
         NaiveTimestampError: times without a zone, and none is known.
         BarsError: the whole column cannot stamp such bars, or several readings are as good.
     """
-    rows = np.flatnonzero(times.valid)
-    stamps = Stamps(
-        times.stamps.wall_us[rows],
-        times.stamps.offset_us[rows],
-        times.stamps.naive[rows],
-        times.stamps.dated[rows],
-    )
+    stamps, rows = times.stamps, np.flatnonzero(times.valid)
+    if len(rows) < len(times.valid):
+        columns = (stamps.wall_us, stamps.offset_us, stamps.naive, stamps.dated)
+        stamps = Stamps(*(column[rows] for column in columns))
     us = np.full(len(times.valid), NAT, dtype=np.int64)
     faults = {
         row: f"time {text[:_SHOWN_CHARS]!r} does not read as {times.format}"

@@ -97,7 +97,7 @@ def read_times(
     units: tuple[str, ...] = (),
     day: date | None = None,
 ) -> Times:
-    """What a column of strings says, in the one format that most of it is in.
+    """What a column of trimmed strings says, in the one format that most of it is in.
 
     ``date_format`` is a ``strptime`` format, or ``s``, ``ms``, ``us`` or ``ns`` since 1970-01-01.
     ``month_first`` tells the month from the day where no row does; of numbers, each is in that of
@@ -106,7 +106,6 @@ def read_times(
     Raises:
         BarsError: no format fits, or several do.
     """
-    texts = pc.ascii_trim_whitespace(texts)
     if texts.null_count == len(texts):
         none = np.zeros(len(texts), dtype=np.bool_)
         return Times(texts, stamps_of_instants(none.astype(np.int64)), none, "nothing")
@@ -116,13 +115,26 @@ def read_times(
         name, read = _given(date_format)
     else:
         name, read = _recognised(texts, month_first, units)
-    stamps, valid = zip(*map(read, texts.chunks), strict=True)
-    is_valid = np.concatenate(valid)
+    stamps, is_valid = _all_stamps(texts, read)
     if date_format and not is_valid.any():
         raise BarsError(f"no time reads as {date_format!r}; the first is {_sample(texts)[0]!r}")
-    fields = ("wall_us", "offset_us", "naive", "dated")
-    columns = (np.concatenate([getattr(each, field) for each in stamps]) for field in fields)
-    return Times(texts, Stamps(*columns), is_valid, name)
+    return Times(texts, stamps, is_valid, name)
+
+
+def _all_stamps(texts: pa.ChunkedArray, read: Reader) -> tuple[Stamps, Flags]:
+    """The stamps of all chunks, each laid in its place: joining them would hold them twice."""
+    rows = len(texts)
+    kinds = (np.int64, np.int64, np.bool_, np.bool_)
+    stamps = Stamps(*(np.empty(rows, dtype=kind) for kind in kinds))
+    valid = np.empty(rows, dtype=np.bool_)
+    start = 0
+    for chunk in texts.chunks:
+        part = slice(start, start + len(chunk))
+        read_part, valid[part] = read(chunk)
+        for name in ("wall_us", "offset_us", "naive", "dated"):
+            getattr(stamps, name)[part] = getattr(read_part, name)
+        start += len(chunk)
+    return stamps, valid
 
 
 def _sample(texts: pa.ChunkedArray) -> list[str]:
@@ -383,7 +395,8 @@ def times_of_arrow(column: pa.ChunkedArray, date_format: str | None, **hints: An
             raise BarsError(f"the column of times is {kind}, which holds no times")
         if pa.types.is_floating(kind):
             column = column.cast(pa.int64())
-        return read_times(column.cast(pa.string()), date_format, **hints)
+        texts = pc.ascii_trim_whitespace(column.cast(pa.string()))
+        return read_times(texts, date_format, **hints)
     is_valid = np.concatenate([_filled(chunk) for chunk in column.chunks])
     zone_name = getattr(kind, "tz", None)
     us = column.cast(pa.timestamp("us", zone_name), safe=False).cast(pa.int64()).fill_null(0)
