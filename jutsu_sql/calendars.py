@@ -41,7 +41,10 @@ class Calendar(Protocol):
         """Which of the known dates have a session."""
 
     def session_of(self, us: Micros) -> tuple[Days, Flags]:
-        """The session that each moment (UTC) lies in, both ends included, and whether in one."""
+        """The session that each moment (UTC) lies in, and whether it lies in one.
+
+        Both ends count; where one session's end is the start of the next, it is of the next.
+        """
 
 
 class _Weekly:
@@ -80,8 +83,12 @@ class _Exchange:
         return np.isin(days, self._days)
 
     def session_of(self, us: Micros) -> tuple[Days, Flags]:
-        at = np.minimum(np.searchsorted(self._closes, us), len(self._days) - 1)
-        return self._days[at], (self._opens[at] <= us) & (us <= self._closes[at])
+        last = len(self._days) - 1
+        at = np.minimum(np.searchsorted(self._closes, us, side="right"), last)
+        closing = np.minimum(np.searchsorted(self._closes, us), last)
+        is_within = (self._opens[at] <= us) & (us < self._closes[at])
+        is_close = ~is_within & (self._closes[closing] == us)
+        return self._days[np.where(is_close, closing, at)], is_within | is_close
 
 
 def weekday(days: Days) -> npt.NDArray[np.int64]:

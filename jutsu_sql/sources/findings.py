@@ -107,7 +107,7 @@ def oddities(bars: Bars, timeframe: Timeframe) -> tuple[str, ...]:
     us = us[us != np.iinfo(np.int64).min]
     if timeframe.unit == "D":
         on_weekends = weekday(us.view("M8[us]").astype("M8[D]")) >= 5
-        if on_weekends.sum() * 7 < len(us):  # around the clock is no oddity
+        if on_weekends.sum() * 4 < len(us):  # around the clock is no oddity
             notes.append(_counted(int(on_weekends.sum()), "dated Saturday or Sunday"))
     elif not timeframe.is_session:
         notes.append(_counted(_off_grid(us, timeframe), f"off the grid of {timeframe}"))

@@ -332,7 +332,7 @@ def _times(file: DataFile, rows: Rows, told: Told, date_format: str | None) -> T
     shape = rows.recognised.shape
     hints: dict[str, Any] = {"month_first": shape.month_first, "units": shape.units}
     first = rows.first_time
-    is_clock = isinstance(first, str) and first.isdigit() and len(first) < len("20240102")
+    is_clock = isinstance(first, str) and first.isdigit() and len(first) <= len("86400000")
     if told.date and is_clock:
         hints["day"] = date.fromisoformat(told.date)
     try:

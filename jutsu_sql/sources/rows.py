@@ -93,6 +93,8 @@ class Rows:
         for column in (self._lines, self._codes, *self._values.values()):
             column.drop_last()
         self._times[-1] = self._times[-1][:-1]
+        if not len(self._times[-1]):
+            self._times.pop()
         self.count -= 1
         self.faults.pop(self.count, None)
 

@@ -85,8 +85,9 @@ def place(times: Times, timeframe: Timeframe, clock: Clock) -> Placed:
     """
     stamps, rows = times.stamps, np.flatnonzero(times.valid)
     if len(rows) < len(times.valid):
-        columns = (stamps.wall_us, stamps.offset_us, stamps.naive, stamps.dated)
-        stamps = Stamps(*(column[rows] for column in columns))
+        stamps = Stamps(
+            stamps.wall_us[rows], stamps.offset_us[rows], stamps.naive[rows], stamps.dated[rows]
+        )
     us = np.full(len(times.valid), NAT, dtype=np.int64)
     faults = {
         row: f"time {text[:_SHOWN_CHARS]!r} does not read as {times.format}"
@@ -179,7 +180,7 @@ def _readings(stamps: Stamps, timeframe: Timeframe, clock: Clock) -> Iterator[tu
         return
     _require_place(stamps, timeframe, clock)
     if clock.calendar:
-        session, is_within = clock.calendar.session_of(us)
+        session, is_within = clock.calendar.session_of(us - (clock.stamp == "end"))
         if is_within[moments].mean() >= _RIGHT_SHARE:
             yield f"moments of sessions of {clock.calendar.name}", with_moments(session)
     if tz is None:

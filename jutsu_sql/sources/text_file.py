@@ -81,7 +81,8 @@ class TextFile:
 
     def _whole_lines(self) -> Iterator[bytes]:
         """The text, without a byte order mark, cut at line breaks."""
-        pending, is_first = b"", True
+        # The last lines go with those before: the first ones are to be seen together.
+        whole, pending, is_first = b"", b"", True
         for chunk in self._data.chunks():
             data = pending + (self._without_bom(chunk) if is_first else chunk)
             is_first = False
@@ -90,12 +91,16 @@ class TextFile:
                 cut = data.rfind(b"\r", 0, -1) + 1
             pending = data[cut:]
             if cut:
-                yield data[:cut]
+                if whole:
+                    yield whole
+                whole = data[:cut]
             elif len(pending) > _MAX_LINE_BYTES:
                 self._require_text(pending, 1)
                 raise self._file.error("a line is longer than 1 MiB: this is no CSV file of bars")
-        if pending:
-            yield pending if pending.endswith((b"\n", b"\r")) else pending + b"\n"
+        if pending and not pending.endswith((b"\n", b"\r")):
+            pending += b"\n"
+        if whole or pending:
+            yield whole + pending
 
     def _without_bom(self, data: bytes) -> bytes:
         for bom, encoding in _OTHER_BOMS.items():

@@ -124,8 +124,12 @@ def read_times(
 def _all_stamps(texts: pa.ChunkedArray, read: Reader) -> tuple[Stamps, Flags]:
     """The stamps of all chunks, each laid in its place: joining them would hold them twice."""
     rows = len(texts)
-    kinds = (np.int64, np.int64, np.bool_, np.bool_)
-    stamps = Stamps(*(np.empty(rows, dtype=kind) for kind in kinds))
+    stamps = Stamps(
+        np.empty(rows, dtype=np.int64),
+        np.empty(rows, dtype=np.int64),
+        np.empty(rows, dtype=np.bool_),
+        np.empty(rows, dtype=np.bool_),
+    )
     valid = np.empty(rows, dtype=np.bool_)
     start = 0
     for chunk in texts.chunks:
