@@ -345,7 +345,7 @@ def _print_notes(outcome: _Outcome) -> None:
         click.echo(
             f"{path}: already loaded by load {counts['load_id']}{refused}; --force loads it again"
         )
-    if outcome.layout:
+    if outcome.layout and not counts["skipped"]:
         click.echo(f"{path}: {outcome.layout.why}")
         for note in outcome.layout.notes:
             click.echo(f"  {note}")

@@ -49,7 +49,7 @@ _SYMBOL_AND_TIMEFRAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the name of a file says, each with the rule by which it does."""
+    """What the name of a file says."""
 
     symbol: str | None = None
     timeframe: str | None = None
@@ -92,7 +92,7 @@ def recognise(
     """What the first lines of a text, without the empty ones, are.
 
     Raises:
-        BarsError: nothing fits, several shapes do, or a column is missing; ``line`` in its notes.
+        BarsError: nothing fits, several shapes do, or a column is missing.
     """
     delimiter = _delimiter(lines)
     rows = [cells_of(line, delimiter) for line in lines]

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jutsu_sql.bars import VALUES
-from jutsu_sql.errors import BarsError
 from jutsu_sql.interchange import PRICES, Doubles, doubles_of_arrow
 from jutsu_sql.sources.numbers import doubles_of_texts, scaled
 from jutsu_sql.sources.recognise import Recognised
@@ -125,12 +124,11 @@ class Rows:
             return np.zeros(rows)
         shape = self.recognised.shape
         if pa.types.is_string(column.type):
-            is_volume = name == "volume"
-            # A price that is missing is refused; a volume that is missing is 0, and told.
             numbers, faults = doubles_of_texts(column, name, self.decimal, shape.missing)
             for row, reason in faults.items():
                 self.add_fault(self.count + row, reason)
-            if is_volume and shape.missing:
+            if name == "volume" and shape.missing:
+                # A price that is missing is refused; a volume that is missing is 0, and told.
                 missing = pc.is_in(pc.ascii_trim_whitespace(column), pa.array(shape.missing))
                 none = np.asarray(missing.fill_null(False).to_numpy(zero_copy_only=False))
                 numbers[none] = 0.0
@@ -163,17 +161,4 @@ def one_array(column: Any) -> Any:
     return array
 
 
-def require_rows(rows: Rows | None) -> Rows:
-    """The rows, if there are any.
-
-    Raises:
-        BarsError: there are none.
-    """
-    if rows is None:
-        raise BarsError("the file is empty")
-    if not rows.count:
-        raise BarsError("there is a header, but no data rows")
-    return rows
-
-
-__all__ = ["Rows", "one_array", "require_rows"]
+__all__ = ["Rows", "one_array"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from jutsu_sql.errors import BarsError, SourceError
+from jutsu_sql.errors import BarsError
 from jutsu_sql.sources.data_file import DataFile
 from jutsu_sql.sources.dbn import dbn_table
 from jutsu_sql.sources.recognise import HEAD_LINES, Recognised, recognise_rows
@@ -172,4 +172,4 @@ _READERS: Mapping[bytes, tuple[str, TableReader]] = {
     b"DBN": ("Databento DBN", _dbn_table),
 }
 
-__all__ = ["SourceError", "read_table", "row_text", "table_reader"]
+__all__ = ["read_table", "row_text", "table_reader"]
