@@ -135,6 +135,12 @@ class RevisionsHistoryRow(NamedTuple):
 class SchemaAppliedRow(NamedTuple):
     migration_id: str | None
 
+class SeriesElsewhereRow(NamedTuple):
+    symbol: str
+    timeframe: str
+    timezone: str | None
+    calendar: str | None
+
 class SeriesFindRow(NamedTuple):
     series_id: int
     timezone: str | None
@@ -216,6 +222,8 @@ class SnapshotsTopic:
         """The series named in :names, a JSON array of [symbol, timeframe], each with the state of its bars: it is another one after every change of them, and NULL where changes may go unseen."""
 
 class SeriesTopic:
+    def elsewhere(self, *, load_id: int, timezone: str, calendar: str | None) -> list[SeriesElsewhereRow]:
+        """The series of a load that are known to be of another time zone or calendar."""
     def find(self, *, symbol: str, timeframe: str) -> SeriesFindRow | None:
         """One series by its name."""
     def insert(self, *, names: Any) -> int:
@@ -226,6 +234,8 @@ class SeriesTopic:
         """The series of one symbol, one timeframe, both or (with two NULLs) all of them."""
     def named(self, *, names: Any) -> list[SeriesNamedRow]:
         """The series named in :names, a JSON array of [symbol, timeframe]."""
+    def settle(self, *, timezone: str | None, calendar: str | None, load_id: int | None) -> int:
+        """Say where the series of a load are traded, and by which calendar, as far as nobody has."""
     def summary(self) -> list[SeriesSummaryRow]:
         """Every series with its first and last bar and their number."""
     def touch(self, *, load_id: int | None, series_ids: Sequence[int] | None) -> int:
@@ -272,8 +282,12 @@ class LoadsTopic:
         """One load."""
     def finish(self, *, load_id: int | None, received: int | None, inserted: int | None, updated: int | None, unchanged: int | None, kept: int | None, rejected: int | None, deleted: int | None) -> int:
         """Close a load with what it did. It is known from now on, by the database's own clock, and later than the load before it."""
+    def note_reading(self, *, load_id: int | None, reading: str | None) -> int:
+        """Keep how the stamps of a load's file were read."""
     def note_series(self, *, load_id: int | None, series_ids: Sequence[int] | None, firsts: Sequence[datetime | date] | None, lasts: Sequence[datetime | date] | None) -> int:
         """Note the series that a load changed and where: parallel arrays."""
+    def reading(self, *, load_id: int) -> str | None:
+        """How the stamps of a load's file were read."""
     def recent(self, *, n: int) -> list[LoadsRecentRow]:
         """The last :n loads, newest first."""
     def series(self, *, load_id: int) -> list[LoadsSeriesRow]:

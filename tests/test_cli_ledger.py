@@ -17,7 +17,7 @@ import jutsu_sql
 from jutsu_sql import Bars, BarStore
 from jutsu_sql.cli import common, main
 from jutsu_sql.errors import RejectedBarsError, SourceError
-from jutsu_sql.sources import RefusedLine, import_csv
+from jutsu_sql.sources import RefusedLine, import_file
 
 HEADER = "date,open,high,low,close,volume"
 GOOD = f"{HEADER}\n2024-01-02,1,2,0.5,1.5,10\n2024-01-03,1.5,2,1,1.25,20\n"
@@ -448,9 +448,9 @@ def test_what_is_refused_as_a_whole_leaves_no_trace(url: str, file: Any) -> None
     with opened(url) as store:
         all_bad = file(f"{HEADER}\n2024-01-02,1,2,0.5,x,1\n", "bad.csv")
         with pytest.raises(SourceError, match="no row can be stored: line 2"):
-            import_csv(store, all_bad, symbol="X", timeframe="1D")
+            import_file(store, all_bad, symbol="X", timeframe="1D")
         with pytest.raises(RejectedBarsError, match="3 rows refused"):
-            import_csv(store, file(BAD), symbol="X", timeframe="1D", strict=True)
+            import_file(store, file(BAD), symbol="X", timeframe="1D", strict=True)
         assert store.loads() == store.rejected() == store.series() == []
 
 
@@ -465,7 +465,7 @@ def test_a_good_file_is_validated_once(
 
     monkeypatch.setattr(Bars, "validate", counted)
     with opened(url) as store:
-        import_csv(store, file(GOOD), symbol="X", timeframe="1D")
+        import_file(store, file(GOOD), symbol="X", timeframe="1D")
     assert calls == [2]
 
 

@@ -18,7 +18,7 @@ import jutsu_sql
 from jutsu_sql import BarStore, Database
 from jutsu_sql.cli import main
 from jutsu_sql.errors import BarConflictError, RejectedBarsError, SourceError
-from jutsu_sql.sources import ImportReport, RefusedLine, import_csv
+from jutsu_sql.sources import ImportReport, RefusedLine, import_file
 
 HEADER = "date,open,high,low,close,volume"
 GOOD = f"{HEADER}\n2024-01-02,1,2,0.5,1.5,10\n2024-01-03,1.5,2,1,1.25,20\n"
@@ -53,7 +53,7 @@ def file(tmp_path: Path) -> Any:
 
 
 def import_daily(store: BarStore, path: Path, **options: Any) -> ImportReport:
-    return import_csv(store, path, symbol="X", timeframe="1D", **options)
+    return import_file(store, path, symbol="X", timeframe="1D", **options)
 
 
 # -- the store ------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_many_blocks_keep_their_order(store: BarStore, file: Any) -> None:
     stamps = np.datetime_as_string(minutes, unit="s", timezone="UTC").tolist()
     lines = [f"{stamp},1,2,0.5,1.5,{row}" for row, stamp in enumerate(stamps)]
     path = file("\n".join([HEADER, *lines]))
-    done = import_csv(store, path, symbol="X", timeframe="1m", tz="Asia/Tokyo")
+    done = import_file(store, path, symbol="X", timeframe="1m", tz="Asia/Tokyo")
     assert done.report.inserted == 100_000
     bars = store.read("X", "1m")
     assert (bars.ts == minutes).all()
@@ -152,10 +152,11 @@ def stored(migrated_sqlite: str) -> Any:
 def test_import_prints_what_it_did(run: Any, file: Any, stored: Any) -> None:
     result = run(file(GOOD), "--symbol", "AAPL")
     assert (result.exit_code, result.stderr) == (0, "")
-    header, row = result.stdout.splitlines()
+    header, row, understood = result.stdout.splitlines()
     counts = ["inserted", "updated", "unchanged", "kept", "refused"]
     assert header.split() == ["file", "symbol", "timeframe", "rows", *counts]
     assert row.split()[1:] == ["AAPL", "1D", "2", "2", "0", "0", "0", "0"]
+    assert understood.endswith("names date, open, high, low, close, volume")
     assert stored("AAPL") == 2
     again = run(file(GOOD), "--symbol", "AAPL", "--force")
     assert again.exit_code == 0
@@ -251,7 +252,14 @@ def test_a_dry_run_opens_no_database(file: Any, tmp_path: Path) -> None:
     words = ["import", str(file(BAD)), "--timeframe", "1D", "--url", url, "--dry-run"]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 3
-    for part in ("X 1D", "7, of which 6", "YYYY-MM-DD: dates", "2024-01-02   1.0", "line 2"):
+    for part in (
+        "X: by the name",
+        "1D: as told",
+        "7, of which 6",
+        "YYYY-MM-DD: dates",
+        "2024-01-02   1.0",
+        "line 2",
+    ):
         assert part in result.stdout
     assert not (tmp_path / "none.db").exists()
     (entry,) = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)["files"]

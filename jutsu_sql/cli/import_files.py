@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,19 +22,16 @@ from jutsu_sql.cli.common import (
     print_table,
 )
 from jutsu_sql.config import redact
-from jutsu_sql.errors import JutsuSqlError, SourceError
+from jutsu_sql.errors import JutsuSqlError
 
 if TYPE_CHECKING:
-    from jutsu_sql.bars import Bar
-    from jutsu_sql.sources import CsvLayout, RefusedLine
+    from jutsu_sql.bars import Bar, Series
+    from jutsu_sql.sources import DataFile, Layout, RefusedLine
 
 _FAILED, _REFUSED_SOME = 1, 3
 _SHOWN_LINES = 20
 _SHOWN_CHARS = 100
 _FIRST_BARS = 3
-# A file of this name can only be meant for one symbol: AAPL.csv, BRK-B.csv.gz, 000001.SZ.csv.
-_SYMBOL = re.compile(r"\^?[A-Z0-9]+(?:[.=-][A-Z0-9]+)*")
-_SUFFIX = re.compile(r"(?:\.(?:csv|tsv|txt))?(?:\.gz)?$", re.IGNORECASE)
 
 _SHOWN_COUNTS = ("inserted", "updated", "unchanged", "kept")
 _COUNTS = (
@@ -60,11 +56,11 @@ class _Outcome:
     A file that was skipped is stored as well, by an earlier load.
     """
 
-    path: Path
+    file: DataFile
     symbol: str | None = None
     timeframe: str | None = None
     error: str | None = None
-    layout: CsvLayout | None = None
+    layout: Layout | None = None
     counts: dict[str, int] = field(default_factory=dict)
     first: list[Bar] = field(default_factory=list)
     refused: list[RefusedLine] = field(default_factory=list)
@@ -72,6 +68,11 @@ class _Outcome:
     @property
     def is_stored(self) -> bool:
         return "load_id" in self.counts
+
+    def name_series(self, series: Sequence[Series]) -> None:
+        """The symbol, or how many there are, and the timeframe."""
+        self.symbol = series[0].symbol if len(series) == 1 else f"{len(series)} symbols"
+        self.timeframe = series[0].timeframe
 
 
 _Import = Callable[[_Outcome, "Progress | None"], None]
@@ -107,11 +108,17 @@ def _aware_time(_ctx: click.Context, _param: click.Parameter, given: str | None)
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option(
-    "--symbol", help="The symbol of all the files.  [default: their names, if like AAPL.csv]"
-)
-@click.option("--timeframe", required=True, help="The length of a bar: 1m, 5m, 1h, 1D, 1W, 1M, ...")
+@click.option("--symbol", help="The symbol of all the files, where they do not say it.")
+@click.option("--timeframe", help="The length of a bar, where the files do not say it: 1m, 1h, 1D.")
 @click.option("--tz", metavar="ZONE", help="Where the exchange is, such as America/New_York.")
+@click.option("--stamp-tz", metavar="ZONE", help="The zone of times without one.  [default: --tz]")
+@click.option("--calendar", metavar="NAME", help="24/7, weekdays, or an exchange's, such as XNYS.")
+@click.option(
+    "--stamp",
+    type=click.Choice(["start", "end"]),
+    help="Which side of its interval a bar is stamped with.",
+)
+@click.option("--as", "shape", metavar="SHAPE", help="The shape of the files; docs/importing.md.")
 @click.option(
     "--column",
     "columns",
@@ -124,6 +131,9 @@ def _aware_time(_ctx: click.Context, _param: click.Parameter, given: str | None)
     "--date-format",
     metavar="FORMAT",
     help="How times are written, as for strptime; or s, ms, us, ns since 1970.",
+)
+@click.option(
+    "--decimal", type=click.Choice([".", ","]), help="The decimal mark, where nothing tells it."
 )
 @click.option(
     "--on-conflict",
@@ -148,23 +158,27 @@ def command(
     ctx: click.Context,
     /,
     files: Sequence[Path],
-    symbol: str | None,
-    timeframe: str,
+    timeframe: str | None,
     dry_run: bool,
     as_json: bool,
     url: str | None,
     config_path: str | None,
     **options: Any,
 ) -> None:
-    """Load bars from CSV files that have a header, plain or gzip.
+    """Load bars from the files of any vendor.
 
-    Columns are found by their names: date and time (or timestamp), open, high, low, close, volume.
+    FILE is delimited text, JSON, Parquet, Feather, Arrow or Databento's DBN, plain or in gzip, zstd
+    or zip; or a directory, or a pattern in quotes. The shape of a file is recognised from its first
+    rows; any header does that names date or time, open, high, low, close, volume. --dry-run shows
+    what is understood, and why. What a file does not say is asked for, and never guessed.
+
     Each file is one load, all or nothing. Rows that are no valid bars are refused, and listed with
     their lines; `jutsu-sql rejected` lists them again.
 
     A file that was loaded before, in the same way, is skipped if nothing has touched its series
-    since: its rows are reported as unchanged, and those that were refused then as refused. A stored
-    bar that was observed later than --observed-at is kept, and counted.
+    since: its rows are reported as unchanged, and those that were refused then as refused. So an
+    import that was interrupted goes on where it was. A stored bar that was observed later than
+    --observed-at is kept, and counted.
 
     --tz says where the exchange is. A daily bar lands on its session date there, whatever stamp
     the vendor gave it; an intraday bar on its UTC instant, and times without a zone are read there.
@@ -177,72 +191,64 @@ def command(
 
     \b
     Example:
-      jutsu-sql import AAPL.csv --timeframe 1D --tz America/New_York
-      jutsu-sql import TCS.csv.gz --timeframe 1D --column close="Close Price" --dry-run
-      jutsu-sql import SPY.csv --timeframe 1D --observed-at 2024-01-02T21:00Z
+      jutsu-sql import AAPL.csv
+      jutsu-sql import downloads/ 'more/*.csv.gz' --tz America/New_York --dry-run
+      jutsu-sql import prices.csv --symbol TCS --column close="Close Price" --calendar XBOM
+      jutsu-sql import EURUSD.txt --as histdata --observed-at 2024-01-02T21:00Z
     """
+    from jutsu_sql.calendars import open_calendar
     from jutsu_sql.instants import zone
+    from jutsu_sql.sources import find_files
     from jutsu_sql.timeframe import parse_timeframe
 
-    timeframe = str(parse_timeframe(timeframe))
-    if options["tz"] is not None:
-        zone(options["tz"])
+    if timeframe is not None:
+        timeframe = str(parse_timeframe(timeframe))
+    for name in (options["tz"], options["stamp_tz"]):
+        if name is not None:
+            zone(name)
+    if options["calendar"] is not None:
+        open_calendar(options["calendar"])
+    found, others = find_files(files)
     outcomes: list[_Outcome] = []
     try:
+        options["timeframe"] = timeframe
         with _importer(url, config_path, options, dry_run=dry_run) as run, _bar() as progress_of:
-            for path in files:
-                outcome = _Outcome(path, timeframe=timeframe)
-                _import_one(run, outcome, symbol, progress_of(path))
+            for file in found:
+                outcome = _Outcome(file)
+                _import_one(run, outcome, progress_of(file))
                 outcomes.append(outcome)
     finally:
         # Also when interrupted: what was stored before stays stored.
         if outcomes:
             (_print_outcomes_json if as_json else _print_outcomes)(outcomes)
+    if others and not as_json:
+        click.echo(f"Not files of bars by their names: {', '.join(map(str, others))}")
     if any(outcome.error for outcome in outcomes):
         ctx.exit(_FAILED)
     if any(outcome.refused for outcome in outcomes):
         ctx.exit(_REFUSED_SOME)
 
 
-def _import_one(
-    run: _Import, outcome: _Outcome, symbol: str | None, progress: Progress | None
-) -> None:
+def _import_one(run: _Import, outcome: _Outcome, progress: Progress | None) -> None:
     try:
-        outcome.symbol = symbol or _symbol_of(outcome.path)
         run(outcome, progress)
     except JutsuSqlError as error:
         outcome.error = redact(str(error))
-
-
-def _symbol_of(path: Path) -> str:
-    if not path.exists():
-        raise SourceError("there is no such file", path=str(path))
-    name = _SUFFIX.sub("", path.name, count=1)
-    if not _SYMBOL.fullmatch(name):
-        raise SourceError("the file's name is no symbol: say --symbol", path=str(path))
-    return name
 
 
 @contextmanager
 def _importer(
     url: str | None, config_path: str | None, options: dict[str, Any], *, dry_run: bool
 ) -> Iterator[_Import]:
-    from jutsu_sql.sources import import_csv, read_csv, refused_lines
+    from jutsu_sql.sources import import_file, read_file, refused_lines
 
     strict = options.pop("strict")
     writing = {name: options.pop(name) for name in ("on_conflict", "observed_at", "force")}
 
     def look(outcome: _Outcome, progress: Progress | None) -> None:
-        assert outcome.symbol
-        assert outcome.timeframe
-        parsed = read_csv(
-            outcome.path,
-            symbol=outcome.symbol,
-            timeframe=outcome.timeframe,
-            progress=progress,
-            **options,
-        )
+        parsed = read_file(outcome.file, progress=progress, **options)
         outcome.layout = parsed.layout
+        outcome.name_series(parsed.bars.series)
         outcome.counts = {"received": len(parsed.bars)}
         outcome.refused = refused_lines(parsed, strict=strict)
         outcome.first = list(parsed.bars[parsed.bars.validate().order[:_FIRST_BARS]])
@@ -253,19 +259,11 @@ def _importer(
     with open_store(url, config_path) as (_, store), _without_row_warnings():
 
         def load(outcome: _Outcome, progress: Progress | None) -> None:
-            assert outcome.symbol
-            assert outcome.timeframe
-            done = import_csv(
-                store,
-                outcome.path,
-                symbol=outcome.symbol,
-                timeframe=outcome.timeframe,
-                strict=strict,
-                progress=progress,
-                **writing,
-                **options,
+            done = import_file(
+                store, outcome.file, strict=strict, progress=progress, **writing, **options
             )
             outcome.layout, outcome.refused = done.layout, done.refused
+            outcome.name_series(done.series)
             outcome.counts = {name: getattr(done.report, name) for name in _COUNTS}
 
         yield load
@@ -284,10 +282,10 @@ def _without_row_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[Path], Progress | None]]:
+def _bar() -> Iterator[Callable[[DataFile], Progress | None]]:
     """A progress bar on stderr, where that is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda path: None
+        yield lambda file: None
         return
     from rich.console import Console
     from rich.markup import escape
@@ -295,15 +293,20 @@ def _bar() -> Iterator[Callable[[Path], Progress | None]]:
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
 
-        def of(path: Path) -> Progress:
-            task = bar.add_task(escape(path.name), total=None)
+        def of(file: DataFile) -> Progress:
+            task = bar.add_task(escape(file.names[0].rpartition("/")[2]), total=None)
             return lambda done, total: bar.update(task, completed=done, total=total)
 
         yield of
 
 
 def _print_outcomes_json(outcomes: Sequence[_Outcome]) -> None:
-    print_json({"files": outcomes})
+    print_json({"files": [{"path": str(each.file), **_fields(each)} for each in outcomes]})
+
+
+def _fields(outcome: _Outcome) -> dict[str, Any]:
+    names = (each.name for each in fields(outcome) if each.name != "file")
+    return {name: getattr(outcome, name) for name in names}
 
 
 def _print_outcomes(outcomes: Sequence[_Outcome]) -> None:
@@ -317,7 +320,7 @@ def _print_outcomes(outcomes: Sequence[_Outcome]) -> None:
             ("file", "symbol", "timeframe", "rows", *_SHOWN_COUNTS, "refused"),
             [
                 (
-                    each.path,
+                    each.file,
                     each.symbol,
                     each.timeframe,
                     *(each.counts[name] for name in ("received", *_SHOWN_COUNTS, "rejected")),
@@ -336,12 +339,16 @@ def _print_outcomes(outcomes: Sequence[_Outcome]) -> None:
 
 
 def _print_notes(outcome: _Outcome) -> None:
-    path, counts = outcome.path, outcome.counts
+    path, counts = outcome.file, outcome.counts
     if counts["skipped"]:
         refused = f", which refused {counts['rejected']} rows" if counts["rejected"] else ""
         click.echo(
             f"{path}: already loaded by load {counts['load_id']}{refused}; --force loads it again"
         )
+    if outcome.layout and not counts["skipped"]:
+        click.echo(f"{path}: {outcome.layout.why}")
+        for note in outcome.layout.notes:
+            click.echo(f"  {note}")
     if counts["kept"]:
         partial = counts["kept_from_partial"]
         early = f"; the file has {partial} of them from before they were over" if partial else ""
@@ -352,14 +359,25 @@ def _print_layout(outcome: _Outcome) -> None:
     layout = outcome.layout
     assert layout is not None
     packing = f", {layout.compression}" if layout.compression else ""
+    header = (
+        f"{layout.header_lines} lines to the end of the header" if layout.header_lines else "none"
+    )
     rows = [
-        ("file", outcome.path),
-        ("series", f"{outcome.symbol} {outcome.timeframe}"),
+        ("file", outcome.file),
+        ("shape", f"{layout.shape}: {layout.why}"),
         ("rows", f"{outcome.counts['received']}, of which {len(outcome.refused)} would be refused"),
-        ("text", f"{layout.encoding}{packing}, {layout.delimiter} between fields"),
+        (layout.format, f"{layout.encoding}{packing}, {layout.delimiter} between fields"),
+        ("header", header),
+        ("symbol", layout.symbol),
+        ("timeframe", layout.timeframe),
         *((name, f"column {header!r}") for name, header in layout.columns.items()),
         ("ignored", ", ".join(map(repr, layout.ignored)) or "nothing"),
+        ("numbers", layout.numbers),
         ("times", f"{layout.time_format}: {layout.stamps}"),
+        ("a stamp is", layout.sessions),
+        ("exchange", f"zone {layout.timezone or 'not said'}, calendar {layout.calendar or 'none'}"),
+        ("adjusted", layout.adjusted),
+        ("order", layout.order),
         ("first, last", f"{layout.first}, {layout.last}"),
         *(("note", note) for note in layout.notes),
     ]
@@ -375,7 +393,7 @@ def _print_layout(outcome: _Outcome) -> None:
 
 def _print_refused(outcome: _Outcome) -> None:
     refused = outcome.refused
-    click.echo(f"\n{outcome.path}: {len(refused)} rows refused")
+    click.echo(f"\n{outcome.file}: {len(refused)} rows refused")
     shown = [(each.line, each.reason, each.text[:_SHOWN_CHARS]) for each in refused[:_SHOWN_LINES]]
     print_table("Refused", ("line", "reason", "text"), shown)
     if len(refused) > len(shown):

@@ -11,19 +11,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from jutsu_sql.bars import Rejection
+import pyarrow as pa
+
+from jutsu_sql.bars import Rejection, Series
 from jutsu_sql.errors import RejectedBarsError, SourceError
-from jutsu_sql.sources.csv import CsvBars, CsvLayout, read_csv
-from jutsu_sql.sources.text_file import Progress
+from jutsu_sql.sources.data_file import DataFile, Progress, find_files
+from jutsu_sql.sources.read import FileBars, Layout, parse_file, read_file
+from jutsu_sql.sources.reading import raw_stamps
 from jutsu_sql.store import BarStore, LoadReport
 
 __all__ = [
-    "CsvBars",
-    "CsvLayout",
+    "DataFile",
+    "FileBars",
     "ImportReport",
+    "Layout",
     "RefusedLine",
-    "import_csv",
-    "read_csv",
+    "find_files",
+    "import_file",
+    "raw_stamps",
+    "read_file",
     "refused_lines",
 ]
 
@@ -48,30 +54,37 @@ class ImportReport:
     these. ``report.rejections`` is then empty.
     """
 
-    path: Path
-    layout: CsvLayout
+    file: DataFile
+    layout: Layout
+    series: tuple[Series, ...]
     report: LoadReport
     refused: list[RefusedLine]
 
 
-def import_csv(
+def import_file(
     store: BarStore,
-    path: str | Path,
+    path: str | Path | DataFile,
     *,
-    symbol: str,
-    timeframe: str,
+    symbol: str | None = None,
+    timeframe: str | None = None,
     tz: str | None = None,
+    stamp_tz: str | None = None,
+    calendar: str | None = None,
+    stamp: Literal["start", "end"] | None = None,
+    shape: str | None = None,
     columns: Mapping[str, str] | None = None,
     date_format: str | None = None,
+    decimal: str | None = None,
     on_conflict: Literal["update", "ignore", "error"] = "update",
     strict: bool = False,
     observed_at: datetime | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Store the bars of one CSV file, as one load: all that validation accepts, or nothing.
+    """Store the bars of one file, as one load: all that validation accepts, or nothing.
 
-    The file is read as :func:`read_csv` does, and written as :meth:`BarStore.write` does. Lines
+    The file is read as :func:`read_file` does, and written as :meth:`BarStore.write` does. Where
+    neither ``tz`` nor ``calendar`` is given, a series that is stored already has its own. Lines
     that are refused are kept in ``rejected_bars``, with their number as the position and their text
     as ``raw``. A file that was loaded before, by the same arguments, and whose series nothing has
     touched since is skipped, unless ``force``; with ``on_conflict="error"`` it is never skipped.
@@ -81,15 +94,22 @@ def import_csv(
         RejectedBarsError: ``strict``, and a line is refused.
         JutsuSqlError: as the two functions above. In every case nothing was written.
     """
-    parsed = read_csv(
-        path,
-        symbol=symbol,
-        timeframe=timeframe,
-        tz=tz,
-        columns=columns,
-        date_format=date_format,
-        progress=progress,
-    )
+    parsing = {
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "tz": tz,
+        "shape": shape,
+        "columns": columns,
+        "date_format": date_format,
+        "decimal": decimal,
+    }
+    unplaced = parse_file(path, progress=progress, **parsing)  # type: ignore[arg-type]
+    if tz is None and calendar is None:
+        tz, calendar = store.origin(*unplaced.series[0])
+    parsed = unplaced.place(tz=tz, stamp_tz=stamp_tz, calendar=calendar, stamp=stamp)
+    # Its texts and stamps take as much as the bars.
+    del unplaced
+    pa.default_memory_pool().release_unused()
     if strict:
         refused_lines(parsed, strict=True)
     refused: dict[int, RefusedLine] = {}
@@ -104,49 +124,49 @@ def import_csv(
 
     report = store.write(
         parsed.bars,
-        source="csv",
+        source=parsed.layout.shape,
         on_conflict=on_conflict,
         observed_at=observed_at,
-        uri=parsed.path.absolute().as_uri(),
-        content_sha256=_content(parsed, tz, columns, date_format, on_conflict),
+        uri=parsed.file.uri,
+        content_sha256=_content(parsed, on_conflict),
         # Whoever wants an error for stored bars has not asked whether this file brought them.
         force=force or on_conflict == "error",
         describe=describe,
+        timezone=parsed.layout.timezone,
+        calendar=parsed.layout.calendar,
+        reading=parsed.reading,
     )
     if not report.skipped:
-        return ImportReport(parsed.path, parsed.layout, report, list(refused.values()))
+        return ImportReport(
+            parsed.file, parsed.layout, parsed.bars.series, report, list(refused.values())
+        )
     before = [
         RefusedLine(row.position, row.reason, row.raw) for row in store.rejected(report.load_id)
     ]
     rows = len(parsed.bars)
     report = replace(report, received=rows, unchanged=rows - len(before), rejected=len(before))
-    return ImportReport(parsed.path, parsed.layout, report, before)
+    return ImportReport(parsed.file, parsed.layout, parsed.bars.series, report, before)
 
 
-def _content(
-    parsed: CsvBars,
-    tz: str | None,
-    columns: Mapping[str, str] | None,
-    date_format: str | None,
-    on_conflict: str,
-) -> str:
+def _content(parsed: FileBars, on_conflict: str) -> str:
     """The hash of what a file says, which is more than its bytes.
 
     The same bytes as another symbol, in another zone or by other columns are other bars, and what
     ``"ignore"`` left alone ``"update"`` may replace.
     """
-    reading = (
+    layout = parsed.layout
+    meaning = (
         parsed.content_sha256,
         parsed.bars.series,
-        tz,
-        sorted((columns or {}).items()),
-        date_format,
+        parsed.reading,
+        sorted(layout.columns.items()),
+        layout.numbers,
         on_conflict,
     )
-    return hashlib.sha256(json.dumps(reading).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()
 
 
-def refused_lines(parsed: CsvBars, *, strict: bool = False) -> list[RefusedLine]:
+def refused_lines(parsed: FileBars, *, strict: bool = False) -> list[RefusedLine]:
     """The lines of a file that the store will refuse.
 
     Raises:
@@ -164,16 +184,16 @@ def refused_lines(parsed: CsvBars, *, strict: bool = False) -> list[RefusedLine]
         for rejection in rejections
     ]
     if not len(validation.order):
-        raise SourceError(f"no row can be stored: {_listed(refused)}", path=str(parsed.path))
+        raise SourceError(f"no row can be stored: {_listed(refused)}", path=str(parsed.file))
     if strict and refused:
         raise RejectedBarsError(
-            f"{parsed.path}: {len(refused)} rows refused, nothing was written: {_listed(refused)}",
+            f"{parsed.file}: {len(refused)} rows refused, nothing was written: {_listed(refused)}",
             rejections=rejections,
         )
     return refused
 
 
-def _reason(parsed: CsvBars, rejection: Rejection) -> str:
+def _reason(parsed: FileBars, rejection: Rejection) -> str:
     if rejection.row in parsed.faults:
         return parsed.faults[rejection.row]
     # Validation counts rows; whoever has the file open in an editor counts lines.

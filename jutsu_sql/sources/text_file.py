@@ -1,4 +1,4 @@
-"""A text file, plain or gzip, as blocks of whole lines that know their line numbers.
+"""A text file as blocks of whole lines that know their line numbers.
 
 A CSV parser that skips blank lines and drops broken rows cannot say which line a row stood on.
 Cutting the file here, where lines are still bytes, keeps that for the price of one scan.
@@ -6,27 +6,16 @@ Cutting the file here, where lines are still bytes, keeps that for the price of 
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import stat
-import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from jutsu_sql.errors import SourceError
+from jutsu_sql.sources.data_file import DataFile, UnpackedBytes
 
-Progress = Callable[[int, int], None]
-
-# One million rows of bars parse as fast in blocks of 1 MiB as of 16, and hold less.
-_BLOCK_BYTES = 2**20
 _MAX_LINE_BYTES = 2**20
 _LF, _CR = 10, 13
-_GZIP = b"\x1f\x8b"
 _UTF8_BOM = b"\xef\xbb\xbf"
 # Longest first: UTF-32 begins as UTF-16 does.
 _OTHER_BOMS = {
@@ -34,14 +23,6 @@ _OTHER_BOMS = {
     b"\x00\x00\xfe\xff": "UTF-32",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
-}
-_KINDS = {
-    b"PK\x03\x04": "a zip archive",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PAR1": "Parquet",
-    b"SQLite f": "an SQLite database",
 }
 
 
@@ -65,25 +46,11 @@ class Block:
 
 
 class TextFile:
-    """One UTF-8 file. ``content_sha256`` is of its bytes as they lie on the disk.
+    """The UTF-8 text of one file. ``has_bom`` is known once :meth:`blocks` has begun."""
 
-    ``compression``, ``has_bom`` and ``content_sha256`` are known once :meth:`blocks` ran through.
-    """
-
-    def __init__(self, path: str | Path, progress: Progress | None = None) -> None:
-        self.path = Path(path)
-        self.compression: str | None = None
+    def __init__(self, file: DataFile, data: UnpackedBytes) -> None:
         self.has_bom = False
-        self._progress = progress
-        self._sha256 = hashlib.sha256()
-
-    @property
-    def content_sha256(self) -> str:
-        return self._sha256.hexdigest()
-
-    def error(self, message: str, *, line: int | None = None) -> SourceError:
-        """A :class:`SourceError` that names this file."""
-        return SourceError(message, path=str(self.path), line=line)
+        self._file, self._data = file, data
 
     def blocks(self) -> Iterator[Block]:
         """The file from its beginning, about 1 MiB at a time; the last line ends like the others.
@@ -114,8 +81,9 @@ class TextFile:
 
     def _whole_lines(self) -> Iterator[bytes]:
         """The text, without a byte order mark, cut at line breaks."""
-        pending, is_first = b"", True
-        for chunk in self._chunks():
+        # The last lines go with those before: the first ones are to be seen together.
+        whole, pending, is_first = b"", b"", True
+        for chunk in self._data.chunks():
             data = pending + (self._without_bom(chunk) if is_first else chunk)
             is_first = False
             cut = data.rfind(b"\n") + 1
@@ -123,43 +91,21 @@ class TextFile:
                 cut = data.rfind(b"\r", 0, -1) + 1
             pending = data[cut:]
             if cut:
-                yield data[:cut]
+                if whole:
+                    yield whole
+                whole = data[:cut]
             elif len(pending) > _MAX_LINE_BYTES:
                 self._require_text(pending, 1)
-                raise self.error("a line is longer than 1 MiB: this is no CSV file of bars")
-        if pending:
-            yield pending if pending.endswith((b"\n", b"\r")) else pending + b"\n"
-
-    def _chunks(self) -> Iterator[bytes]:
-        """The unpacked bytes. Every failure to read them is told here."""
-        try:
-            status = self.path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                what = "directory" if stat.S_ISDIR(status.st_mode) else "pipe or device"
-                raise self.error(f"this is a {what}, not a file")
-            with self.path.open("rb") as file:
-                head = file.read(8)
-                file.seek(0)
-                self._sha256 = hashlib.sha256()
-                stream: Any = _Watched(file, status.st_size, self._sha256, self._progress)
-                if head.startswith(_GZIP):
-                    self.compression = "gzip"
-                    stream = gzip.GzipFile(fileobj=stream, mode="rb")
-                elif kind := next((_KINDS[magic] for magic in _KINDS if head.startswith(magic)), 0):
-                    raise self.error(f"this is {kind}, not CSV, plain or gzip")
-                while chunk := stream.read(_BLOCK_BYTES):
-                    yield chunk
-        except EOFError as error:
-            raise self.error("the gzip data is cut off: fetch the file again") from error
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise self.error(f"the gzip data is damaged ({error}): fetch the file again") from error
-        except OSError as error:
-            raise self.error(f"cannot be read: {error.strerror or error}") from error
+                raise self._file.error("a line is longer than 1 MiB: this is no CSV file of bars")
+        if pending and not pending.endswith((b"\n", b"\r")):
+            pending += b"\n"
+        if whole or pending:
+            yield whole + pending
 
     def _without_bom(self, data: bytes) -> bytes:
         for bom, encoding in _OTHER_BOMS.items():
             if data.startswith(bom):
-                raise self.error(
+                raise self._file.error(
                     f"this is {encoding}, not UTF-8: convert it, as with"
                     f" iconv -f {encoding} -t UTF-8"
                 )
@@ -168,36 +114,18 @@ class TextFile:
 
     def _require_text(self, data: bytes, first_line: int) -> None:
         if (at := data.find(b"\0")) >= 0:
-            raise self.error(
+            raise self._file.error(
                 "a NUL byte: this is a binary file, or UTF-16 without a mark; CSV is UTF-8 text",
                 line=first_line + data.count(b"\n", 0, at),
             )
         try:
             data.isascii() or data.decode()
         except UnicodeDecodeError as error:
-            raise self.error(
+            raise self._file.error(
                 f"byte 0x{data[error.start]:02x} is no UTF-8: convert the file, as with"
                 " iconv -f WINDOWS-1252 -t UTF-8",
                 line=first_line + data.count(b"\n", 0, error.start),
             ) from error
-
-
-class _Watched:
-    """Reads a binary file, and tells how far it is and what it has read."""
-
-    def __init__(
-        self, file: BinaryIO, size: int, sha256: hashlib._Hash, progress: Progress | None
-    ) -> None:
-        self._file, self._size, self._sha256, self._progress = file, size, sha256, progress
-        self._done = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._sha256.update(data)
-        self._done += len(data)
-        if self._progress:
-            self._progress(self._done, self._size)
-        return data
 
 
 def _lines(data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -9,30 +9,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jutsu_sql.errors import BarsError, NaiveTimestampError
+from jutsu_sql.errors import BarsError
 from jutsu_sql.instants import (
     DAY_US,
     MAX_US,
     MIN_US,
     SECOND_US,
     Micros,
-    datetime_from_us,
+    local_from_utc,
+    us_from_date,
     us_from_datetime,
-    utc_from_local,
 )
-from jutsu_sql.interchange import Stamps, stamps_of_instants
-from jutsu_sql.timeframe import Timeframe
+from jutsu_sql.interchange import Stamps, stamps_of_instants, stamps_of_local
 
-NAT = np.iinfo(np.int64).min
 Flags = npt.NDArray[np.bool_]
 
 _SAMPLE_ROWS = 1000
@@ -51,6 +48,18 @@ _COMPACT_CLOCK = _DAY + r"(?P<h>[01]\d|2[0-3])(?P<i>[0-5]\d)(?P<s>[0-5]\d)?$"
 # Twelve digits are left out: they would be dates of 1973 to 2001, and most are _COMPACT_CLOCK's.
 _EPOCH = r"^-?(?:\d{9,10}|\d{13}|\d{16}|\d{19})(?:\.0+)?$"
 _EPOCH_UNITS = {9: "s", 10: "s", 13: "ms", 16: "us", 19: "ns"}
+_UNIT_DIGITS = {"s": {9, 10}, "ms": {13}, "us": {16}, "ns": {19}}
+# With names of months, halves of the day, or a year of two digits, as Python reads them.
+_NAMED_FORMATS = (
+    "%d-%b-%y",
+    "%d-%b-%Y",
+    "%b %d, %Y",
+    "%d %b %Y",
+    "%Y-%m-%d %I-%p",
+    "%Y-%m-%d %I:%M %p",
+    "%Y-%m-%d %I:%M:%S %p",
+    "%B %d, %Y",
+)
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 # Arrow casts exactly this by itself.
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?Z?", re.ASCII)
@@ -80,35 +89,56 @@ class Times:
     format: str
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """UTC microseconds of every row, ``NAT`` for the refused, and why they are (by row)."""
-
-    us: Micros
-    faults: dict[int, str]
-    kind: str
-
-
-def read_times(texts: pa.ChunkedArray, date_format: str | None) -> Times:
-    """What a column of strings says, in the one format that most of it is in.
+def read_times(
+    texts: pa.ChunkedArray,
+    date_format: str | None,
+    *,
+    month_first: bool | None = None,
+    units: tuple[str, ...] = (),
+    day: date | None = None,
+) -> Times:
+    """What a column of trimmed strings says, in the one format that most of it is in.
 
     ``date_format`` is a ``strptime`` format, or ``s``, ``ms``, ``us`` or ``ns`` since 1970-01-01.
+    ``month_first`` tells the month from the day where no row does; of numbers, each is in that of
+    ``units`` that its digits tell; with ``day`` they are milliseconds of that day, without a zone.
 
     Raises:
         BarsError: no format fits, or several do.
     """
-    texts = pc.ascii_trim_whitespace(texts)
     if texts.null_count == len(texts):
         none = np.zeros(len(texts), dtype=np.bool_)
         return Times(texts, stamps_of_instants(none.astype(np.int64)), none, "nothing")
-    name, read = _given(date_format) if date_format else _recognised(texts)
-    stamps, valid = zip(*map(read, texts.chunks), strict=True)
-    is_valid = np.concatenate(valid)
+    if day is not None:
+        name, read = f"ms of {day}", _clock_reader(day)
+    elif date_format:
+        name, read = _given(date_format)
+    else:
+        name, read = _recognised(texts, month_first, units)
+    stamps, is_valid = _all_stamps(texts, read)
     if date_format and not is_valid.any():
         raise BarsError(f"no time reads as {date_format!r}; the first is {_sample(texts)[0]!r}")
-    fields = ("wall_us", "offset_us", "naive", "dated")
-    columns = (np.concatenate([getattr(each, field) for each in stamps]) for field in fields)
-    return Times(texts, Stamps(*columns), is_valid, name)
+    return Times(texts, stamps, is_valid, name)
+
+
+def _all_stamps(texts: pa.ChunkedArray, read: Reader) -> tuple[Stamps, Flags]:
+    """The stamps of all chunks, each laid in its place: joining them would hold them twice."""
+    rows = len(texts)
+    stamps = Stamps(
+        np.empty(rows, dtype=np.int64),
+        np.empty(rows, dtype=np.int64),
+        np.empty(rows, dtype=np.bool_),
+        np.empty(rows, dtype=np.bool_),
+    )
+    valid = np.empty(rows, dtype=np.bool_)
+    start = 0
+    for chunk in texts.chunks:
+        part = slice(start, start + len(chunk))
+        read_part, valid[part] = read(chunk)
+        for name in ("wall_us", "offset_us", "naive", "dated"):
+            getattr(stamps, name)[part] = getattr(read_part, name)
+        start += len(chunk)
+    return stamps, valid
 
 
 def _sample(texts: pa.ChunkedArray) -> list[str]:
@@ -118,7 +148,9 @@ def _sample(texts: pa.ChunkedArray) -> list[str]:
     return picked
 
 
-def _recognised(texts: pa.ChunkedArray) -> tuple[str, Reader]:
+def _recognised(
+    texts: pa.ChunkedArray, month_first: bool | None, units: tuple[str, ...]
+) -> tuple[str, Reader]:
     sample = _sample(texts)
     matches = {
         pattern: sum(1 for text in sample if re.match(pattern, text, re.ASCII))
@@ -127,6 +159,8 @@ def _recognised(texts: pa.ChunkedArray) -> tuple[str, Reader]:
     pattern = max(matches, key=lambda each: matches[each])
     # A pattern that fits a few of many digits fits them by chance.
     if 2 * matches[pattern] < len(sample):
+        if (named := _named_format(sample)) is not None:
+            return named, lambda chunk: _read_distinct(chunk, named)
         misfit = next(text for text in sample if not re.match(pattern, text, re.ASCII))
         raise BarsError(
             f"{misfit[:_SHOWN_CHARS]!r} is in no time format that is known here: say which,"
@@ -136,10 +170,13 @@ def _recognised(texts: pa.ChunkedArray) -> tuple[str, Reader]:
     if pattern == _EPOCH:
         lengths = [len(re.sub(r"\..*|-", "", text)) for text in sample if re.match(_EPOCH, text)]
         unit = _EPOCH_UNITS[max(set(lengths), key=lengths.count)]
+        if unit in units:
+            name = " or ".join(each for each in units if _UNIT_DIGITS[each] & {*lengths})
+            return f"{name} since 1970-01-01 UTC", _digits_reader(units)
         return f"{unit} since 1970-01-01 UTC", _epoch_reader(unit, is_guess=True)
     name = "YYYYMMDD"
     if pattern == _YEAR_LAST:
-        first, second = _day_and_month(texts, example)
+        first, second = _day_and_month(texts, example, month_first)
         name = "/".join((first, second, "YYYY")).replace("/", example.lstrip("0123456789")[0])
         pattern = pattern.replace("(?P<a>", f"(?P<{first[0].lower()}>")
         pattern = pattern.replace("(?P<b>", f"(?P<{second[0].lower()}>")
@@ -154,8 +191,13 @@ def _recognised(texts: pa.ChunkedArray) -> tuple[str, Reader]:
     return name, lambda chunk: _extract(chunk, pattern)
 
 
-def _day_and_month(texts: pa.ChunkedArray, example: str) -> tuple[str, str]:
-    """Which of the first two numbers is the day, by what the whole column leaves possible."""
+def _day_and_month(
+    texts: pa.ChunkedArray, example: str, month_first: bool | None
+) -> tuple[str, str]:
+    """Which of the first two numbers is the day, by what the whole column leaves possible.
+
+    If it leaves both, ``month_first`` tells.
+    """
     over = dict.fromkeys("ab", "")
     for name, pattern in (("a", _FIRST_IS_DAY), ("b", _SECOND_IS_DAY)):
         for chunk in texts.chunks:
@@ -168,12 +210,13 @@ def _day_and_month(texts: pa.ChunkedArray, example: str) -> tuple[str, str]:
             f"{over['a']!r} has the day first and {over['b']!r} the month: say which is right,"
             " as in --date-format %m/%d/%Y"
         )
-    if not over["a"] and not over["b"]:
+    if not over["a"] and not over["b"] and month_first is None:
         raise BarsError(
             f"{example!r} may have the month or the day first, and no other row tells:"
             " say --date-format %m/%d/%Y or %d/%m/%Y"
         )
-    return ("DD", "MM") if over["a"] else ("MM", "DD")
+    is_day_first = not month_first if not any(over.values()) else bool(over["a"])
+    return ("DD", "MM") if is_day_first else ("MM", "DD")
 
 
 def _given(date_format: str) -> tuple[str, Reader]:
@@ -290,6 +333,91 @@ def _epoch_reader(unit: str, *, is_guess: bool) -> Reader:
     return read
 
 
+def _named_format(sample: list[str]) -> str | None:
+    """The format with names that reads most of a sample."""
+
+    def reads(text: str, date_format: str) -> bool:
+        try:
+            datetime.strptime(text, date_format)
+        except ValueError:
+            return False
+        return True
+
+    counts = {each: sum(reads(text, each) for text in sample) for each in _NAMED_FORMATS}
+    best = max(counts, key=lambda each: counts[each])
+    return best if 2 * counts[best] > len(sample) else None
+
+
+def _digits_reader(units: tuple[str, ...]) -> Reader:
+    """Numbers since 1970, each in the unit that its digits tell: Binance changed it in 2025."""
+    readers = [(_UNIT_DIGITS[unit], _epoch_reader(unit, is_guess=True)) for unit in units]
+
+    def read(texts: Any) -> tuple[Stamps, Flags]:
+        digits = pc.binary_length(pc.replace_substring_regex(texts, r"^-|\.0+$", ""))
+        lengths = digits.fill_null(0).to_numpy(zero_copy_only=False)
+        us, valid = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts), dtype=np.bool_)
+        for wanted, reader in readers:
+            stamps, is_read = reader(texts)
+            rows = np.isin(lengths, list(wanted)) & is_read
+            us[rows], valid[rows] = stamps.wall_us[rows], True
+        return stamps_of_instants(us), valid
+
+    return read
+
+
+def _clock_reader(day: date) -> Reader:
+    """Milliseconds since midnight."""
+    start_us = us_from_date(day)
+
+    def read(texts: Any) -> tuple[Stamps, Flags]:
+        is_number = pc.match_substring_regex(texts, r"^\d{1,8}$")
+        ms = pc.if_else(is_number, texts, None).cast(pa.int64())
+        us = _int64(ms) * 1000
+        valid = _filled(ms) & (us < DAY_US)
+        return stamps_of_local(start_us + np.where(valid, us, 0), dated=False), valid
+
+    return read
+
+
+def times_of_arrow(column: pa.ChunkedArray, date_format: str | None, **hints: Any) -> Times:
+    """What a column of any Arrow type says; integers and texts as :func:`read_times` does.
+
+    Raises:
+        BarsError: a type that holds no times, or as :func:`read_times` does.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        if not (
+            pa.types.is_integer(kind)
+            or pa.types.is_string(kind)
+            or pa.types.is_floating(kind)
+            or pa.types.is_large_string(kind)
+        ):
+            raise BarsError(f"the column of times is {kind}, which holds no times")
+        if pa.types.is_floating(kind):
+            column = column.cast(pa.int64())
+        texts = pc.ascii_trim_whitespace(column.cast(pa.string()))
+        return read_times(texts, date_format, **hints)
+    is_valid = np.concatenate([_filled(chunk) for chunk in column.chunks])
+    zone_name = getattr(kind, "tz", None)
+    us = column.cast(pa.timestamp("us", zone_name), safe=False).cast(pa.int64()).fill_null(0)
+    wall = np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in us.chunks])
+    if getattr(kind, "unit", None) == "ns":
+        fine = column.cast(pa.int64()).fill_null(0)
+        is_valid &= np.concatenate([np.asarray(chunk) for chunk in fine.chunks]) % 1000 == 0
+    if zone_name:
+        stamps = stamps_of_instants(wall)
+        if zone_name.upper() not in {"UTC", "+00:00", "Z", "ETC/UTC"}:
+            local = local_from_utc(wall, zone_name)
+            stamps = Stamps(local, local - wall, stamps.naive, stamps.dated)
+    else:
+        stamps = stamps_of_local(wall, dated=pa.types.is_date(kind))
+    return Times(column.cast(pa.string(), safe=False), stamps, is_valid, str(kind))
+
+
 def _read_distinct(texts: Any, date_format: str) -> tuple[Stamps, Flags]:
     """Times in a format with names, 12-hour clocks or the like: each distinct text by Python."""
     has_clock = bool(re.search("%[HIMSfXcp]", date_format))
@@ -319,109 +447,4 @@ def _filled(column: Any) -> Flags:
     return np.array(column.is_valid().to_numpy(zero_copy_only=False))
 
 
-def place(times: Times, timeframe: Timeframe, tz: str | None) -> Placed:
-    """Where bars of ``timeframe`` stand: at instants, or from ``1D`` up at session dates.
-
-    ``tz`` is where the exchange is. Rows that no single instant fits are refused one by one.
-
-    Raises:
-        NaiveTimestampError: times without a zone, and no ``tz``.
-        BarsError: the whole column cannot stamp such bars.
-    """
-    rows = np.flatnonzero(times.valid)
-    stamps = Stamps(
-        times.stamps.wall_us[rows],
-        times.stamps.offset_us[rows],
-        times.stamps.naive[rows],
-        times.stamps.dated[rows],
-    )
-    us = np.full(len(times.valid), NAT, dtype=np.int64)
-    faults = {
-        row: f"time {text[:_SHOWN_CHARS]!r} does not read as {times.format}"
-        for row in np.flatnonzero(~times.valid).tolist()
-        if (text := times.texts[row].as_py())
-    }
-    if timeframe.is_session:
-        stamps = _as_sessions(stamps, timeframe, tz)
-        us[rows] = stamps.place(timeframe, tz)
-    else:
-        us[rows], reasons = _instants(stamps, timeframe, tz)
-        faults.update((int(rows[at]), reason) for at, reason in reasons.items())
-    return Placed(us, faults, _kind(stamps, tz))
-
-
-def _as_sessions(stamps: Stamps, timeframe: Timeframe, tz: str | None) -> Stamps:
-    """The stamps, with those that are dates in disguise told from the instants."""
-    naive, dated = stamps.naive, stamps.dated
-    if not (stamps.wall_us[naive] % DAY_US).any():
-        naive, dated = np.zeros_like(naive), dated | naive
-    _require_zone(naive, stamps, tz)
-    in_utc = ~naive & ~dated & (stamps.offset_us == 0)
-    at_midnight = in_utc & (stamps.wall_us % DAY_US == 0)
-    if tz is None:
-        off = in_utc & ~at_midnight
-        if 2 * off.sum() > len(off):
-            moment = _moment(stamps, int(np.argmax(off)))
-            raise BarsError(
-                f"{moment} UTC is no session date, which a {timeframe} bar is stamped with:"
-                " say where the exchange is, as in --tz America/New_York"
-            )
-    elif 10 * at_midnight.sum() > 9 * in_utc.sum():
-        # Dates with a Z behind, and perhaps the bar of today with the time it was taken at:
-        # that one must not move all the others to the evening before.
-        dated = dated | at_midnight
-    return Stamps(stamps.wall_us, stamps.offset_us, naive, dated)
-
-
-def _instants(
-    stamps: Stamps, timeframe: Timeframe, tz: str | None
-) -> tuple[Micros, dict[int, str]]:
-    us = stamps.wall_us - stamps.offset_us
-    faults = {
-        row: f"the date {_moment(stamps, row):%Y-%m-%d} alone cannot stamp a {timeframe} bar"
-        for row in np.flatnonzero(stamps.dated).tolist()
-    }
-    if len(us) and len(faults) == len(us):
-        raise BarsError(f"{faults[0]}: these are daily bars, or their times are in another column")
-    us[stamps.dated] = NAT
-    _require_zone(stamps.naive, stamps, tz)
-    if tz is not None and stamps.naive.any():
-        local = np.flatnonzero(stamps.naive)
-        us[local], unclear = utc_from_local(stamps.wall_us[local], tz)
-        for row in local[unclear].tolist():
-            us[row] = NAT
-            moment = _moment(stamps, row)
-            faults[row] = f"the clocks of {tz} {_skip_or_repeat(moment, tz)} {moment}"
-    return us, faults
-
-
-def _require_zone(naive: Flags, stamps: Stamps, tz: str | None) -> None:
-    if tz is None and naive.any():
-        raise NaiveTimestampError(
-            f"{_moment(stamps, int(np.argmax(naive)))} has no time zone: say where the exchange is,"
-            " as in --tz America/New_York, or --tz UTC"
-        )
-
-
-def _moment(stamps: Stamps, row: int) -> datetime:
-    return datetime_from_us(int(stamps.wall_us[row])).replace(tzinfo=None)
-
-
-def _skip_or_repeat(moment: datetime, tz: str) -> str:
-    rules = ZoneInfo(tz)
-    there = moment.replace(tzinfo=rules).astimezone(UTC).astimezone(rules).replace(tzinfo=None)
-    return "repeat" if there == moment else "skip"
-
-
-def _kind(stamps: Stamps, tz: str | None) -> str:
-    has_zone = ~stamps.naive & ~stamps.dated
-    kinds = {
-        "dates": stamps.dated.any(),
-        f"local times in {tz}": stamps.naive.any(),
-        "UTC instants": (has_zone & (stamps.offset_us == 0)).any(),
-        "instants with their offset": (has_zone & (stamps.offset_us != 0)).any(),
-    }
-    return " and ".join(kind for kind, there_is in kinds.items() if there_is)
-
-
-__all__ = ["NAT", "Placed", "Times", "place", "read_times"]
+__all__ = ["Times", "read_times", "times_of_arrow"]

@@ -14,6 +14,7 @@ from jutsu_sql.interchange import joined_batches
 from jutsu_sql.migrations import require_current
 from jutsu_sql.store.as_of_join import AsOfJoin, join_as_of
 from jutsu_sql.store.delete import DeleteReport, delete_bars
+from jutsu_sql.store.origin import Origin
 from jutsu_sql.store.panel import Panel, align_bars
 from jutsu_sql.store.read import (
     SeriesSummary,
@@ -28,6 +29,7 @@ from jutsu_sql.store.undo import UndoReport, undo_load
 from jutsu_sql.store.warmup import read_latest, read_with_warmup
 from jutsu_sql.store.write import LoadReport, write_bars
 from jutsu_sql.store.writer import DescribeRejection
+from jutsu_sql.timeframe import parse_timeframe
 
 __all__ = [
     "AsOfJoin",
@@ -72,6 +74,9 @@ class BarStore:
         describe: DescribeRejection | None = None,
         progress: Callable[[int], None] | None = None,
         parallel: int = 1,
+        timezone: str | None = None,
+        calendar: str | None = None,
+        reading: str | None = None,
     ) -> LoadReport:
         """Store bars, all in one transaction, and note it as one load.
 
@@ -103,6 +108,9 @@ class BarStore:
         the whole load. Content that was loaded before (by ``content_sha256``) and whose series
         nothing has touched since is skipped, unless ``force``.
 
+        ``timezone`` and ``calendar`` say where the series are traded: kept with each that has none
+        yet, see :meth:`origin`. ``reading`` says how the bars were read, and is kept with the load.
+
         A load that was ended by a lost connection, a failover or another transaction is begun
         again, up to ``retry_timeout``; but not that of an iterator, which can be had only once, nor
         a ``parallel`` one.
@@ -110,6 +118,7 @@ class BarStore:
         Raises:
             BarsError: the bars cannot be taken as they are, or ``observed_at`` lies in the future;
                 :class:`RejectedBarsError` if strict.
+            BarsError: a series from ``1D`` up has another ``timezone`` or ``calendar``.
             BarConflictError: a bar is stored already, and ``on_conflict="error"``.
             DatabaseError: the engine refused. In every case nothing was written, but for
                 :class:`OutcomeUnknownError`: the connection was lost at COMMIT, and the database
@@ -132,10 +141,23 @@ class BarStore:
                 describe=describe,
                 progress=progress,
                 parallel=parallel,
+                origin=Origin(timezone, calendar, reading),
             )
 
         # An iterator cannot be had twice; of several transactions, some may be in.
         return write() if isinstance(parts, Iterator) or parallel > 1 else self._db.retry(write)
+
+    def origin(self, symbol: str, timeframe: str) -> tuple[str | None, str | None]:
+        """The time zone and the calendar of a series, as far as they are known."""
+        found = self._db.run(
+            "series.find", symbol=symbol, timeframe=str(parse_timeframe(timeframe))
+        )
+        return (found.timezone, found.calendar) if found else (None, None)
+
+    def reading(self, load_id: int) -> str | None:
+        """How the file of a load was read, as JSON; see :func:`jutsu_sql.sources.raw_stamps`."""
+        text: str | None = self._db.run("loads.reading", load_id=load_id)
+        return text
 
     def read(
         self,

@@ -12,6 +12,7 @@ from jutsu_sql.bars import Bars, Rejection
 from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
 from jutsu_sql.instants import us_from_datetime
+from jutsu_sql.store.origin import Origin
 from jutsu_sql.store.parallel import parallel_writer
 from jutsu_sql.store.writer import DescribeRejection, serial_writer, summarize
 
@@ -58,6 +59,7 @@ def write_bars(
     describe: DescribeRejection | None,
     progress: Callable[[int], None] | None,
     parallel: int,
+    origin: Origin,
 ) -> LoadReport:
     """See :meth:`jutsu_sql.BarStore.write`."""
     if on_conflict not in {"update", "ignore", "error"}:
@@ -83,6 +85,7 @@ def write_bars(
         opened = serial_writer(db, on_conflict, **record)
     rejections: list[Rejection] = []
     with opened as writer:
+        writer.origin = origin
         for bars in parts:
             rejections += writer.write(bars, strict=strict, describe=describe)
             if progress is not None:

@@ -16,6 +16,7 @@ from jutsu_sql.errors import RejectedBarsError
 from jutsu_sql.instants import us_from_datetime
 from jutsu_sql.store.batches import BatchWriter, batches_of
 from jutsu_sql.store.loads import Load, recorded_load
+from jutsu_sql.store.origin import Origin, note_origin
 
 _SHOWN_REJECTIONS = 5
 # So many refused rows go in with one call: a parameter of PostgreSQL ends at 1 GB.
@@ -47,6 +48,7 @@ class Writer:
     def __init__(self, tx: Connection, load: Load, on_conflict: str) -> None:
         self._tx = tx
         self.load = load
+        self.origin = Origin()
         self._batch_writer = BatchWriter(tx, load, on_conflict)
 
     def write(
@@ -68,8 +70,9 @@ class Writer:
         return rejections
 
     def finish(self) -> None:
-        """Leave nothing behind on the connection."""
+        """Leave nothing behind on the connection, and note where the bars come from."""
         self._batch_writer.finish()
+        note_origin(self._tx, self.load, self.origin)
 
     def _store(self, bars: Bars, order: npt.NDArray[np.intp]) -> None:
         self._batch_writer.write(bars, batches_of(self._tx, self.load, bars, order))

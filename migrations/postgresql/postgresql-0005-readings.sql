@@ -1,0 +1,7 @@
+-- How the stamps of a file became the times of its bars: one JSON text a load of a file.
+-- depends: postgresql-0004-unfinished-loads
+
+CREATE TABLE IF NOT EXISTS load_readings (
+    load_id         int PRIMARY KEY,
+    reading         text NOT NULL
+);
