@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import numpy.typing as npt
 
@@ -104,7 +106,8 @@ def oddities(bars: Bars, timeframe: Timeframe) -> tuple[str, ...]:
     ]
     notes.append(_counted(_jumps(bars), f"close more than {_JUMP:.0%} off the one before"))
     us = bars.ts.view(np.int64)
-    us = us[us != np.iinfo(np.int64).min]
+    is_missing = np.isnat(bars.ts)
+    us = us[~is_missing] if is_missing.any() else us
     if timeframe.unit == "D":
         on_weekends = weekday(us.view("M8[us]").astype("M8[D]")) >= 5
         if on_weekends.sum() * 4 < len(us):  # around the clock is no oddity
@@ -124,8 +127,11 @@ def _odd_values(bars: Bars) -> list[int]:
 def _off_grid(us: Micros, timeframe: Timeframe) -> int:
     # Longer bars may begin at a session's start, which moves with the clocks.
     step = min(timeframe.length_us, _HOUR_US)
-    phases, counts = np.unique(us % step, return_counts=True)
-    return int(counts.sum() - counts.max()) if len(phases) else 0
+    phases: Counter[int] = Counter()
+    for start in range(0, len(us), _BLOCK_ROWS):
+        found, counts = np.unique(us[start : start + _BLOCK_ROWS] % step, return_counts=True)
+        phases.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+    return phases.total() - max(phases.values(), default=0)
 
 
 def _jumps(bars: Bars) -> int:

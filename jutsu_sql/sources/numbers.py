@@ -124,8 +124,13 @@ def _inexact_rows(texts: Any, numbers: Any) -> Iterator[int]:
     """The rows whose text a double does not give back."""
     # A text of 15 characters has at most 15 digits, and those survive, unless an exponent takes
     # them out of range.
+    length = pc.binary_length(texts)
+    text = texts.buffers()[2]
+    has_exponent = text is not None and re.search(b"[eE]", text) is not None
+    if not has_exponent and (pc.max(length).as_py() or 0) <= _EXACT_DIGITS:
+        return
     is_suspect = pc.or_(
-        pc.greater(pc.binary_length(texts), _EXACT_DIGITS),
+        pc.greater(length, _EXACT_DIGITS),
         pc.or_(pc.match_substring(texts, "e"), pc.match_substring(texts, "E")),
     )
     suspects = np.flatnonzero(is_suspect.fill_null(False).to_numpy(zero_copy_only=False))
