@@ -9,8 +9,9 @@ The first of these that names a database decides, and nothing falls back silentl
 5. SQLite at ``data/market_data.db``.
 
 Where only a type is named, each setting (``SQLITE_DATABASE``, ``POSTGRES_HOST``, ...) comes from
-the first of environment, ``.env`` and ``config.yaml`` that has it. Settings of the pool and of
-snapshots come from the arguments, the URL's query, or the engine's section in ``config.yaml``.
+the first of environment, ``.env`` and ``config.yaml`` that has it. Settings of the pool, of
+telemetry and of snapshots come from the arguments, the URL's query, the environment or ``.env``
+(``pool_size`` is ``JUTSU_POOL_SIZE`` there), or the engine's section in ``config.yaml``.
 
 Nothing here writes to the environment, and no message, repr or log shows a password. That is why
 errors name a key and a place rather than quote a value, and why libpq's and YAML's own errors,
@@ -68,7 +69,8 @@ class Config:
 
     ``database`` is SQLite's path or ``:memory:``, or the name of the PostgreSQL database, whose
     ``conninfo`` is libpq's connection string with the password. ``source`` tells people where it
-    came from. Without ``snapshot_dir``, snapshots are in the user's cache directory.
+    came from. Without ``snapshot_dir``, snapshots are in the user's cache directory. A timeout of 0
+    leaves what the server, or for SQLite ``pool_timeout``, says.
     """
 
     dialect: str
@@ -82,7 +84,19 @@ class Config:
     snapshots: bool = True
     snapshot_dir: str = ""
     snapshot_max_mb: int = 1024
+    statement_timeout: float = 0.0
+    lock_timeout: float = 0.0
+    idle_in_transaction_timeout: float = 0.0
     source: str = "default"
+
+    @property
+    def password(self) -> str:
+        """The password, for whoever has to look for it; empty without one."""
+        if not self.conninfo:
+            return ""
+        from psycopg.conninfo import conninfo_to_dict
+
+        return str(conninfo_to_dict(self.conninfo).get("password") or "")
 
     @property
     def display_url(self) -> str:
@@ -117,6 +131,9 @@ def load_config(
     snapshots: bool | None = None,
     snapshot_dir: str | Path | None = None,
     snapshot_max_mb: int | None = None,
+    statement_timeout: float | None = None,
+    lock_timeout: float | None = None,
+    idle_in_transaction_timeout: float | None = None,
 ) -> Config:
     """The configuration that applies; the module says what is looked at, in which order.
 
@@ -137,6 +154,9 @@ def load_config(
         "snapshots": snapshots,
         "snapshot_dir": snapshot_dir,
         "snapshot_max_mb": snapshot_max_mb,
+        "statement_timeout": statement_timeout,
+        "lock_timeout": lock_timeout,
+        "idle_in_transaction_timeout": idle_in_transaction_timeout,
     }
     pool = {
         key: _Setting(value, f"the argument {key}")
@@ -299,6 +319,10 @@ class _File:
             return found
         section = self._database.get(dialect) or {}
         return self._expanded(section.get(key), f"{dialect}.{key}")
+
+    def find_pool(self, dialect: str, key: str) -> _Setting | None:
+        """A setting that is every engine's: from ``JUTSU_<KEY>``, else as any other."""
+        return self._variables.find(f"JUTSU_{key.upper()}") or self.find(dialect, key)
 
     def places(self, key: str) -> list[str]:
         """Where a setting is looked for, in order."""
@@ -573,7 +597,7 @@ def _make_conninfo(params: Mapping[str, str], place: str) -> str:
 def _pool_settings(dialect: str, file: _File, given: Mapping[str, _Setting]) -> dict[str, Any]:
     settings = {}
     for key, convert in _POOL.items():
-        if setting := given.get(key) or file.find(dialect, key):
+        if setting := given.get(key) or file.find_pool(dialect, key):
             settings[key] = convert(setting)
     return settings
 
@@ -620,6 +644,9 @@ _POOL: dict[str, Callable[[_Setting], Any]] = {
     "snapshots": _flag,
     "snapshot_dir": lambda setting: str(_filled(setting).value),
     "snapshot_max_mb": _whole_number(1),
+    "statement_timeout": _seconds,
+    "lock_timeout": _seconds,
+    "idle_in_transaction_timeout": _seconds,
 }
 _LOCATIONS = {"sqlite": _sqlite_location, "postgresql": _postgresql_location}
 _PARTS = {"sqlite": _sqlite_parts, "postgresql": _postgresql_parts}

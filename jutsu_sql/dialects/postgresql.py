@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
+from math import ceil
 from operator import attrgetter
 from types import NoneType
 from typing import Any, ClassVar, Self
@@ -34,6 +35,7 @@ from jutsu_sql.dialects.base import (
     ordered_columns,
     quote_identifier,
     row_maker,
+    warn_once,
 )
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
@@ -41,6 +43,7 @@ from jutsu_sql.queries import Kind, Queries, Query
 from jutsu_sql.ragged import Cells, Ragged
 from jutsu_sql.table_columns import Column as TableColumn
 from jutsu_sql.table_columns import Field, Holds, Merge, Scaled, Table, suggest
+from jutsu_sql.tls import find_tls_weakness
 
 # A connection that has rested this long is asked whether it lives before it is used again.
 # Asking at every checkout turns a 116 us query into a 745 us one.
@@ -92,6 +95,7 @@ _ERRORS: dict[str, type[errors.DatabaseError]] = {
     "22": errors.DataError,
     "23": errors.IntegrityError,
     "25006": errors.DatabaseReadOnlyError,
+    "25P03": errors.ConnectionFailedError,
     "26": errors.StatementError,
     "28": errors.ConnectionFailedError,
     "3D": errors.ConnectionFailedError,
@@ -179,6 +183,9 @@ class PostgresqlDialect:
         defaults = {k: v for k, v in _CONNINFO_DEFAULTS.items() if k not in given}
         self._conninfo = make_conninfo(config.conninfo, **defaults)
         self._open_script = queries["connection.open"].statements
+        self._limits = _limits(config, queries["connection.limit"])
+        if weakness := find_tls_weakness(self._conninfo):
+            warn_once(": ".join(weakness))
         self._version = self._first_contact(queries["connection.version"])
         self._pool = psycopg_pool.ConnectionPool(
             self._conninfo,
@@ -212,6 +219,8 @@ class PostgresqlDialect:
     def _configure(self, raw: _Connection) -> None:
         for statement in self._open_script:
             raw.execute(statement.encode())
+        for text, values in self._limits:
+            raw.execute(text, values)
         raw.cursor_of_one = raw.cursor(binary=True)
 
     def acquire(self) -> _Connection:
@@ -430,6 +439,17 @@ class PostgresqlDialect:
 
     def close(self) -> None:
         self._pool.close(timeout=_CLOSE_TIMEOUT_S)
+
+
+def _limits(config: Config, limit: Query) -> list[tuple[bytes, Sequence[str]]]:
+    """A statement for each timeout that is set; what is not is left to the server and the role."""
+    seconds = {
+        "statement_timeout": config.statement_timeout,
+        "lock_timeout": config.lock_timeout,
+        "idle_in_transaction_session_timeout": config.idle_in_transaction_timeout,
+    }
+    text = limit.render("numbered")[0].encode()
+    return [(text, (name, f"{ceil(s * 1000)}ms")) for name, s in seconds.items() if s]
 
 
 def _key_position(row: Any) -> int:

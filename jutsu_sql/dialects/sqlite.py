@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -34,6 +35,7 @@ from jutsu_sql.dialects.base import (
     ordered_columns,
     quote_identifier,
     row_maker,
+    warn_once,
 )
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
@@ -110,7 +112,7 @@ _ERRORS: dict[int, type[errors.DatabaseError]] = {
 }
 _REMEDIES: dict[type[errors.DatabaseError], str] = {
     errors.DatabaseLockedError: "another process or connection is writing; try again, or raise"
-    " pool_timeout",
+    " lock_timeout",
     errors.DatabaseReadOnlyError: "check the permissions of the file and of its folder",
     errors.DatabaseCorruptError: "restore it from a backup, or point to the right file",
     errors.DatabaseFullError: "make room on the disk",
@@ -166,7 +168,7 @@ class _WriteTurn:
             )
         if not self._lock.acquire(timeout=self._timeout_s):
             raise errors.DatabaseLockedError(
-                f"another thread has been writing for {self._timeout_s:g} s (pool_timeout)"
+                f"another thread has been writing for {self._timeout_s:g} s (lock_timeout)"
             )
         self._owner = threading.get_ident()
 
@@ -186,20 +188,24 @@ class SqliteDialect:
     can_write_in_parallel: ClassVar[bool] = False
 
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
+        _refuse_timeouts(config)
         self._timeout_s = config.pool_timeout
+        self._lock_timeout_s = config.lock_timeout or config.pool_timeout
         self._queries = queries
         self._is_memory = config.database == ":memory:"
         self._path = config.database
         self._compiled: dict[str, Statement] = {}
         self._idle: list[_Connection] = []
         self._is_closed = False
-        self._turn = _WriteTurn(self._timeout_s)
+        self._turn = _WriteTurn(self._lock_timeout_s)
         self._memory_lock = threading.RLock()
         self._memory_depth = 0
         self._batch_templates: dict[str, tuple[bytes, list[str]]] = {}
         self._places = threading.BoundedSemaphore(config.pool_size + config.max_overflow)
         if not self._is_memory:
             self._require_file(create=create)
+            if weakness := _find_version_weakness(sqlite3.sqlite_version_info):
+                warn_once(weakness, "jutsu_sql.versions")
         # What is wrong with a file shows now, not at the first query.
         self.release(self.acquire())
 
@@ -227,7 +233,7 @@ class SqliteDialect:
             raw = sqlite3.connect(
                 where,
                 uri=True,
-                timeout=self._timeout_s,
+                timeout=self._lock_timeout_s,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
@@ -592,7 +598,7 @@ class SqliteDialect:
                 with self._memory_migration(memory_backend) as backend:
                     yield backend
             else:
-                with SqliteBackend.on_file(self._path, self._timeout_s) as backend:
+                with SqliteBackend.on_file(self._path, self._lock_timeout_s) as backend:
                     yield backend
         except sqlite3.Error as error:
             raise translate(error) from error
@@ -606,22 +612,18 @@ class SqliteDialect:
             self.release(raw)
 
     def describe(self) -> dict[str, Any]:
-        version = sqlite3.sqlite_version_info
-        is_safe = any(
-            version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_RESET_FIXED
-        ) or version >= max(_WAL_RESET_FIXED)
         facts: dict[str, Any] = {
             "engine": f"SQLite {sqlite3.sqlite_version}",
             "driver": "sqlite3 (standard library)",
             "connections_idle": len(self._idle),
         }
-        if not self._is_memory:
-            facts["file_bytes"] = Path(self._path).stat().st_size
-            if not is_safe:
-                facts["warning"] = (
-                    f"SQLite {sqlite3.sqlite_version} can lose a commit when a write-ahead log is"
-                    " reset; 3.51.3, 3.50.7 and 3.44.6 cannot"
-                )
+        if self._is_memory:
+            return facts
+        facts["file_bytes"] = Path(self._path).stat().st_size
+        facts["wal_bytes"] = _size_bytes(f"{self._path}-wal")
+        facts["disk_free_bytes"] = shutil.disk_usage(Path(self._path).absolute().parent).free
+        if weakness := _find_version_weakness(sqlite3.sqlite_version_info):
+            facts["warning"] = weakness
         return facts
 
     def close(self) -> None:
@@ -630,6 +632,25 @@ class SqliteDialect:
             return
         while self._idle:
             self._idle.pop().close()
+
+
+def _size_bytes(path: str) -> int:
+    """0 if there is no such file."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _find_version_weakness(version: tuple[int, ...]) -> str | None:
+    """What is wrong with a version of the library where several connections share a file."""
+    is_fixed = any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_RESET_FIXED)
+    if is_fixed or version >= max(_WAL_RESET_FIXED):
+        return None
+    return (
+        f"SQLite {'.'.join(map(str, version))} can lose a commit when a write-ahead log is reset;"
+        " 3.51.3, 3.50.7 and 3.44.6 cannot"
+    )
 
 
 def _field(row: Any) -> Field:
@@ -683,6 +704,12 @@ def _driver_values(column: Cells) -> Sequence[Any]:
     if column.valid is None:
         return values
     return [v if there else None for v, there in zip(values, column.valid.tolist(), strict=True)]
+
+
+def _refuse_timeouts(config: Config) -> None:
+    for name in ("statement_timeout", "idle_in_transaction_timeout"):
+        if getattr(config, name):
+            raise errors.ConfigError(f"SQLite has no {name}: set lock_timeout, or leave it out")
 
 
 def _refuse_write(raw: _Connection) -> None:
