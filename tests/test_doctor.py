@@ -176,7 +176,8 @@ def test_migrations(tmp_path: Path, migrated_sqlite: str) -> None:
     assert "lacks sqlite-0001-bars" in wrong(examine("sqlite:///empty.db"))["migrations"]
     execute(
         migrated_sqlite,
-        "INSERT INTO _yoyo_migration SELECT 'x', 'sqlite-9999', applied_at_utc FROM _yoyo_migration LIMIT 1",
+        "INSERT INTO _yoyo_migration SELECT 'x', 'sqlite-9999', applied_at_utc"
+        " FROM _yoyo_migration LIMIT 1",
     )
     assert "sqlite-9999" in wrong(examine(migrated_sqlite))["migrations"]
 
@@ -289,7 +290,8 @@ def test_sessions_slots_settings_and_rights(postgres: str) -> None:
 def test_indexes_and_rows(postgres: str) -> None:
     with psycopg.connect(postgres, autocommit=True) as raw:
         raw.execute(
-            "INSERT INTO bars SELECT 1, 1, to_timestamp(n), 1, 1, 1, 1, n / 2 FROM generate_series(1, 120000) n"
+            "INSERT INTO bars SELECT 1, 1, to_timestamp(n), 1, 1, 1, 1, n / 2"
+            " FROM generate_series(1, 120000) n"
         )
         raw.execute("DELETE FROM bars WHERE ts < to_timestamp(60000)")
         with pytest.raises(psycopg.errors.UniqueViolation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -38,6 +39,7 @@ from jutsu_sql.dialects.base import (
     warn_once,
 )
 from jutsu_sql.dialects.checker import Checker
+from jutsu_sql.dialects.sqlite_turn import TURN_SUFFIX, WriteTurn
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.interchange import doubles
 from jutsu_sql.queries import Kind, Queries, Query
@@ -53,6 +55,7 @@ from jutsu_sql.table_columns import (
     suggest,
 )
 
+_log = logging.getLogger("jutsu_sql")
 # Tuples of this many rows are turned into columns while they are still in the cache: 1.1 us a
 # bar, against 1.8 with 4,096 rows and 2.7 with all at once.
 _FETCH_ROWS = 1_024
@@ -60,6 +63,8 @@ _FETCH_ROWS = 1_024
 _PROBED_ROWS = 256
 # Versions that can lose a commit or corrupt the file when the log is reset (sqlite.org/wal.html).
 _WAL_RESET_FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
+# A log that stays larger after a checkpoint is told of.
+_LONG_LOG_BYTES = 256 * 2**20
 # What a bulk query reads from.
 _BATCH_TABLE = re.compile(r"\bFROM\s+(batch)\.(\w+)", re.IGNORECASE)
 # What a declared type holds, by its first word. SQLite itself only knows affinities, so that what
@@ -142,7 +147,7 @@ def translate(error: Exception, query_name: str | None = None) -> errors.Databas
 class _Connection(sqlite3.Connection):
     """A connection that knows whose turn it is to write, and which batches it has attached."""
 
-    turn: _WriteTurn
+    turn: WriteTurn
     batches: dict[str, Path]
     # Reused by point lookups: making a cursor costs one 5 % of its time.
     cursor_of_one: sqlite3.Cursor
@@ -150,31 +155,6 @@ class _Connection(sqlite3.Connection):
     view: sqlite3.Cursor | None = None
     # Whether the database is attached that results are read from.
     has_found = False
-
-
-class _WriteTurn:
-    """One writer at a time in this process, in order of arrival rather than by polling."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._lock = threading.Lock()
-        self._timeout_s = timeout_s
-        self._owner: int | None = None
-
-    def __enter__(self) -> None:
-        if self._owner == threading.get_ident():
-            raise errors.DatabaseLockedError(
-                "this thread has a write transaction open on another connection:"
-                " run the statement on that one (tx.run)"
-            )
-        if not self._lock.acquire(timeout=self._timeout_s):
-            raise errors.DatabaseLockedError(
-                f"another thread has been writing for {self._timeout_s:g} s (lock_timeout)"
-            )
-        self._owner = threading.get_ident()
-
-    def __exit__(self, *_: object) -> None:
-        self._owner = None
-        self._lock.release()
 
 
 class SqliteDialect:
@@ -197,7 +177,9 @@ class SqliteDialect:
         self._compiled: dict[str, Statement] = {}
         self._idle: list[_Connection] = []
         self._is_closed = False
-        self._turn = _WriteTurn(self._lock_timeout_s)
+        queue_path = None if self._is_memory else f"{self._path}{TURN_SUFFIX}"
+        self._turn = WriteTurn(self._lock_timeout_s, queue_path)
+        self._has_told_of_log = False
         self._memory_lock = threading.RLock()
         self._memory_depth = 0
         self._batch_templates: dict[str, tuple[bytes, list[str]]] = {}
@@ -306,6 +288,7 @@ class SqliteDialect:
             try:
                 yield
                 raw.commit()
+                self._watch_log(raw)
             except BaseException as error:
                 raw.rollback()
                 if isinstance(error, sqlite3.Error):
@@ -313,6 +296,22 @@ class SqliteDialect:
                 raise
             finally:
                 self._detach_batches(raw)
+
+    def _watch_log(self, raw: _Connection) -> None:
+        """Tell once of a write-ahead log that grows because somebody reads for long."""
+        if self._is_memory or _size_bytes(f"{self._path}-wal") <= _LONG_LOG_BYTES:
+            self._has_told_of_log = False
+            return
+        with suppress(sqlite3.Error):  # what was written is written
+            (_, pages, moved) = raw.execute(self._text("connection.checkpoint")).fetchone()
+            if moved < pages and not self._has_told_of_log:
+                self._has_told_of_log = True
+                _log.warning(
+                    "the write-ahead log of %s grows beyond %d MiB: a connection has been reading"
+                    " for long, and has to end before the log can be used again",
+                    self._path,
+                    _LONG_LOG_BYTES >> 20,
+                )
 
     @contextmanager
     def _ended(self, raw: _Connection, begin: str, end: str) -> Iterator[None]:
@@ -632,6 +631,7 @@ class SqliteDialect:
             return
         while self._idle:
             self._idle.pop().close()
+        self._turn.close()
 
 
 def _size_bytes(path: str) -> int:
