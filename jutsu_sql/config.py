@@ -75,7 +75,9 @@ class Config:
     mode may not know ``prepared_statements`` (PgBouncer before 1.21). Without ``snapshot_dir``,
     snapshots are in the user's cache directory. With ``reload_queries``, for development, the
     caller's own ``.sql`` files are read again when they have changed. ``slow_query_ms`` of 0 logs
-    no query as slow.
+    no query as slow. A ``statement_timeout``, ``lock_timeout`` or
+    ``idle_in_transaction_timeout`` of 0 leaves what the server, or for SQLite ``pool_timeout``,
+    says.
     """
 
     dialect: str
@@ -100,6 +102,9 @@ class Config:
     snapshots: bool = True
     snapshot_dir: str = ""
     snapshot_max_mb: int = 1024
+    statement_timeout: float = 0.0
+    lock_timeout: float = 0.0
+    idle_in_transaction_timeout: float = 0.0
     source: str = "default"
 
     @property
@@ -112,6 +117,15 @@ class Config:
         given = conninfo_to_dict(self.conninfo)
         host, port = (str(given.get(key) or "").split(",")[0] for key in ("host", "port"))
         return host, int(port) if port else None
+
+    @property
+    def password(self) -> str:
+        """The password, for whoever has to look for it; empty without one."""
+        if not self.conninfo:
+            return ""
+        from psycopg.conninfo import conninfo_to_dict
+
+        return str(conninfo_to_dict(self.conninfo).get("password") or "")
 
     @property
     def display_url(self) -> str:
@@ -157,6 +171,9 @@ def load_config(
     snapshots: bool | None = None,
     snapshot_dir: str | Path | None = None,
     snapshot_max_mb: int | None = None,
+    statement_timeout: float | None = None,
+    lock_timeout: float | None = None,
+    idle_in_transaction_timeout: float | None = None,
 ) -> Config:
     """The configuration that applies; the module says what is looked at, in which order.
 
@@ -188,6 +205,9 @@ def load_config(
         "snapshots": snapshots,
         "snapshot_dir": snapshot_dir,
         "snapshot_max_mb": snapshot_max_mb,
+        "statement_timeout": statement_timeout,
+        "lock_timeout": lock_timeout,
+        "idle_in_transaction_timeout": idle_in_transaction_timeout,
     }
     pool = {
         key: _Setting(value, f"the argument {key}")
@@ -708,6 +728,9 @@ _POOL: dict[str, Callable[[_Setting], Any]] = {
     "snapshots": _flag,
     "snapshot_dir": lambda setting: str(_filled(setting).value),
     "snapshot_max_mb": _whole_number(1),
+    "statement_timeout": _number_of("seconds"),
+    "lock_timeout": _number_of("seconds"),
+    "idle_in_transaction_timeout": _number_of("seconds"),
 }
 _LOCATIONS = {"sqlite": _sqlite_location, "postgresql": _postgresql_location}
 _PARTS = {"sqlite": _sqlite_parts, "postgresql": _postgresql_parts}

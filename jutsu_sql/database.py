@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.copy_into import CopyReport, OnConflict, copy_into
-from jutsu_sql.dialects.base import Block, Dialect, Statement
+from jutsu_sql.dialects.base import Block, Dialect, Statement, name_blanks
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import DatabaseError, NotMigratedError, QueryError
 from jutsu_sql.migrations import Migrator, require_current
@@ -52,9 +52,9 @@ def connect(
     ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``pool_pre_ping``, ``retry_timeout``,
     ``replicas``, ``replica_max_lag``, ``prepared_statements``, ``echo``, ``reload_queries``,
     ``telemetry``, ``otel``, ``slow_query_ms``, ``slow_query_params``, ``slow_query_plan``,
-    ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``). ``queries`` are directories of the
-    caller's own ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by its
-    owner only.
+    ``snapshots``, ``snapshot_dir``, ``snapshot_max_mb``, and in seconds ``statement_timeout``,
+    ``lock_timeout``, ``idle_in_transaction_timeout``). ``queries`` are directories of the caller's
+    own ``.sql`` files. ``create`` lets a missing SQLite file be made, readable by its owner only.
 
     Raises:
         ConfigError: the configuration is incomplete or contradictory.
@@ -426,6 +426,10 @@ class Connection:
     def run(self, name: str, /, **params: Any) -> Any:
         """Run a named query here; see :meth:`Database.run`."""
         return self._statements[name](self._raw, params)
+
+    def run_named(self, name: str, /, **names: str) -> None:
+        """Run a script whose blanks ``{...}`` are names of roles or tables, which are quoted."""
+        self._dialect.compile(name_blanks(self._queries[name], **names))(self._raw, {})
 
     def run_all(self, calls: Iterable[Call]) -> list[Any]:
         """What several queries give, each by its name and parameters, in their order.

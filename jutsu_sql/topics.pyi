@@ -58,6 +58,41 @@ class BenchReadOneRow(NamedTuple):
 class CopyTablesRow(NamedTuple):
     name: str | None
 
+class DoctorClockRow(NamedTuple):
+    severity: str | None
+    found: str | None
+    remedy: str | None
+
+class DoctorEmptySeriesRow(NamedTuple):
+    severity: str | None
+    found: str | None
+    remedy: str | None
+
+class DoctorOrphanBarsRow(NamedTuple):
+    severity: str | None
+    found: str | None
+    remedy: str | None
+
+class DoctorOrphanLoadsRow(NamedTuple):
+    severity: str | None
+    found: str | None
+    remedy: str | None
+
+class DoctorSnapshotGuardRow(NamedTuple):
+    severity: str | None
+    found: str | None
+    remedy: str | None
+
+class DoctorUnfinishedLoadsRow(NamedTuple):
+    severity: str | None
+    found: str | None
+    remedy: str | None
+
+class DoctorDeepLoadsOfBarsRow(NamedTuple):
+    severity: str | None
+    found: str | None
+    remedy: str | None
+
 class LoadsFindRow(NamedTuple):
     load_id: int
     kind: str
@@ -301,6 +336,24 @@ class LoadsTopic:
     def with_content(self, *, content_sha256: str) -> int | None:
         """The last load of the same content, if it is all in and no later load has changed anything in its ranges."""
 
+class DoctorDeepTopic:
+    def loads_of_bars(self) -> list[DoctorDeepLoadsOfBarsRow]:
+        """Loads that bars and bar_revisions name, and that do not exist; reads both whole."""
+
+class DoctorTopic:
+    def clock(self, *, soon: datetime | date) -> list[DoctorClockRow]:
+        """A last load that ended in the future."""
+    def empty_series(self) -> list[DoctorEmptySeriesRow]:
+        """Series without bars."""
+    def orphan_bars(self) -> list[DoctorOrphanBarsRow]:
+        """Bars whose series does not exist; one probe of the key a series."""
+    def orphan_loads(self) -> list[DoctorOrphanLoadsRow]:
+        """Loads that series, load_series and rejected_bars name, and that do not exist."""
+    def snapshot_guard(self) -> list[DoctorSnapshotGuardRow]:
+        """Why changes of bars may go unseen, so that nothing is answered from snapshots."""
+    def unfinished_loads(self, *, hour_ago: datetime | date) -> list[DoctorUnfinishedLoadsRow]:
+        """Loads that began over an hour ago and have not ended."""
+
 class CopyTopic:
     def columns(self, **params: Any) -> Any:
         """The columns of a table as binary COPY sees them: a domain is sent as the type it is made from."""
@@ -403,6 +456,8 @@ class Topics:
     check: CheckTopic
     connection: ConnectionTopic
     copy: CopyTopic
+    doctor: DoctorTopic
+    doctor_deep: DoctorDeepTopic
     loads: LoadsTopic
     rejected: RejectedTopic
     resample: ResampleTopic

@@ -51,6 +51,8 @@ _COMMANDS = {
     "check": _Entry("check", "Prove every query on both engines."),
     "bench": _Entry("bench", "Measure this machine and database."),
     "stats": _Entry("stats", "Show what the database engine is doing, and its size."),
+    "doctor": _Entry("doctor", "Look for what is wrong, and say what to do."),
+    "roles": _Entry("roles", "Print or apply the rights of readers, loaders and migrators."),
     "info": _Entry("info", "Show the database, its versions and its configuration."),
 }
 
@@ -108,6 +110,8 @@ def _warnings_on_stderr() -> Iterator[None]:
     handler, level = _StderrHandler(), statements.level
     # The pool reports every attempt there; what became of them is in the error.
     silent, pool = logging.NullHandler(), logging.getLogger("psycopg.pool")
+    # What is wrong with a version is told by `info` and `doctor`, and not at every command.
+    handler.addFilter(lambda record: record.name != "jutsu_sql.versions")
     ours.addHandler(handler)
     statements.setLevel(logging.INFO)  # the setting `echo` decides whether there are any
     pool.addHandler(silent)

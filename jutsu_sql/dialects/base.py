@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from operator import itemgetter
 from typing import Any, ClassVar, Protocol
 
@@ -149,6 +151,22 @@ def fill(query: Query, **blanks: str) -> str:
     been through :func:`quote_identifier`; braces in a name are not looked at again.
     """
     return BLANK.sub(lambda blank: blanks[blank[1]], query.statements[0])
+
+
+def name_blanks(query: Query, **names: str) -> Query:
+    """A template with names in its blanks, each quoted as an identifier; for scripts too."""
+    quoted = {blank: quote_identifier(name) for blank, name in names.items()}
+
+    def named(text: str) -> str:
+        return BLANK.sub(lambda blank: quoted[blank[1]], text)
+
+    return replace(query, statements=tuple(map(named, query.statements)))
+
+
+@cache
+def warn_once(message: str, logger_name: str = "jutsu_sql") -> None:
+    """Log a warning, the first time that this process has reason to."""
+    logging.getLogger(logger_name).warning("%s", message)
 
 
 def ordered_columns(query: Query, names: Sequence[str], block: Block) -> list[Column]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
+from math import ceil
 from operator import attrgetter
 from types import NoneType
 from typing import Any, ClassVar, TypeVar
@@ -31,6 +32,7 @@ from jutsu_sql.dialects.base import (
     ordered_columns,
     quote_identifier,
     row_maker,
+    warn_once,
 )
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.dialects.postgresql_pool import Connection, PostgresqlPool
@@ -41,6 +43,7 @@ from jutsu_sql.ragged import Cells, Ragged
 from jutsu_sql.stats import PoolStats
 from jutsu_sql.table_columns import Column as TableColumn
 from jutsu_sql.table_columns import Field, Holds, Merge, Scaled, Table, suggest
+from jutsu_sql.tls import find_tls_weakness
 
 V = TypeVar("V")
 
@@ -155,6 +158,9 @@ class PostgresqlDialect:
         self._halves: dict[str, tuple[_Executor, _Fetch]] = {}
         self._servers = Servers(config.conninfo, self._place_of)
         self._open_script = queries["connection.open"].statements
+        self._limits = _limits(config, queries["connection.limit"])
+        if weakness := find_tls_weakness(config.conninfo):
+            warn_once(": ".join(weakness))
         self._pool = PostgresqlPool(config, self._servers, self._configure)
         # What is wrong with the server or the password shows now, not at the first query.
         raw = self.acquire()
@@ -166,6 +172,8 @@ class PostgresqlDialect:
     def _configure(self, raw: Connection) -> None:
         for statement in self._open_script:
             raw.execute(statement.encode())
+        for text, values in self._limits:
+            raw.execute(text, values)
 
     def _place_of(self, raw: psycopg.Connection[Any]) -> tuple[int, int]:
         row = raw.execute(self._queries["server.position"].statements[0].encode()).fetchone()
@@ -398,6 +406,17 @@ class PostgresqlDialect:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def _limits(config: Config, limit: Query) -> list[tuple[bytes, Sequence[str]]]:
+    """A statement for each timeout that is set; what is not is left to the server and the role."""
+    seconds = {
+        "statement_timeout": config.statement_timeout,
+        "lock_timeout": config.lock_timeout,
+        "idle_in_transaction_session_timeout": config.idle_in_transaction_timeout,
+    }
+    text = limit.render("numbered")[0].encode()
+    return [(text, (name, f"{ceil(s * 1000)}ms")) for name, s in seconds.items() if s]
 
 
 def _key_position(row: Any) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
+import shutil
 import sqlite3
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import date, datetime
@@ -34,9 +35,11 @@ from jutsu_sql.dialects.base import (
     ordered_columns,
     quote_identifier,
     row_maker,
+    warn_once,
 )
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.dialects.sqlite_pool import FilePool, MemoryPool
+from jutsu_sql.dialects.sqlite_turn import TURN_SUFFIX, WriteTurn
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
 from jutsu_sql.interchange import doubles
 from jutsu_sql.queries import Kind, Queries, Query
@@ -53,6 +56,7 @@ from jutsu_sql.table_columns import (
     suggest,
 )
 
+_log = logging.getLogger("jutsu_sql")
 # Tuples of this many rows are turned into columns while they are still in the cache: 1.1 us a
 # bar, against 1.8 with 4,096 rows and 2.7 with all at once.
 _FETCH_ROWS = 1_024
@@ -60,6 +64,8 @@ _FETCH_ROWS = 1_024
 _PROBED_ROWS = 256
 # Versions that can lose a commit or corrupt the file when the log is reset (sqlite.org/wal.html).
 _WAL_RESET_FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
+# A log that stays larger after a checkpoint is told of.
+_LONG_LOG_BYTES = 256 * 2**20
 # What a bulk query reads from.
 _BATCH_TABLE = re.compile(r"\bFROM\s+(batch)\.(\w+)", re.IGNORECASE)
 # What a declared type holds, by its first word. SQLite itself only knows affinities, so that what
@@ -112,7 +118,7 @@ _ERRORS: dict[int, type[errors.DatabaseError]] = {
 }
 _REMEDIES: dict[type[errors.DatabaseError], str] = {
     errors.DatabaseLockedError: "another process or connection is writing; try again, or raise"
-    " pool_timeout",
+    " lock_timeout",
     errors.DatabaseReadOnlyError: "check the permissions of the file and of its folder",
     errors.DatabaseCorruptError: "restore it from a backup, or point to the right file",
     errors.DatabaseFullError: "make room on the disk",
@@ -142,7 +148,7 @@ def translate(error: Exception, query_name: str | None = None) -> errors.Databas
 class _Connection(sqlite3.Connection):
     """A connection that knows whose turn it is to write, and which batches it has attached."""
 
-    turn: _WriteTurn
+    turn: WriteTurn
     batches: dict[str, Path]
     # Reused by point lookups: making a cursor costs one 5 % of its time.
     cursor_of_one: sqlite3.Cursor
@@ -150,31 +156,6 @@ class _Connection(sqlite3.Connection):
     view: sqlite3.Cursor | None = None
     # Whether the database is attached that results are read from.
     has_found = False
-
-
-class _WriteTurn:
-    """One writer at a time in this process, in order of arrival rather than by polling."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._lock = threading.Lock()
-        self._timeout_s = timeout_s
-        self._owner: int | None = None
-
-    def __enter__(self) -> None:
-        if self._owner == threading.get_ident():
-            raise errors.DatabaseLockedError(
-                "this thread has a write transaction open on another connection:"
-                " run the statement on that one (tx.run)"
-            )
-        if not self._lock.acquire(timeout=self._timeout_s):
-            raise errors.DatabaseLockedError(
-                f"another thread has been writing for {self._timeout_s:g} s (pool_timeout)"
-            )
-        self._owner = threading.get_ident()
-
-    def __exit__(self, *_: object) -> None:
-        self._owner = None
-        self._lock.release()
 
 
 class SqliteDialect:
@@ -188,18 +169,24 @@ class SqliteDialect:
     can_write_in_parallel: ClassVar[bool] = False
 
     def __init__(self, config: Config, queries: Queries, *, create: bool) -> None:
+        _refuse_timeouts(config)
         self._timeout_s = config.pool_timeout
+        self._lock_timeout_s = config.lock_timeout or config.pool_timeout
         self._queries = queries
         self._is_memory = config.database == ":memory:"
         self._path = config.database
         self._compiled: dict[str, Statement] = {}
-        self._turn = _WriteTurn(self._timeout_s)
+        queue_path = None if self._is_memory else f"{self._path}{TURN_SUFFIX}"
+        self._turn = WriteTurn(self._lock_timeout_s, queue_path)
+        self._has_told_of_log = False
         self._batch_templates: dict[str, tuple[bytes, list[str]]] = {}
         self._pool: FilePool[_Connection] | MemoryPool[_Connection]
         if self._is_memory:
             self._pool = MemoryPool(config, self._open)
         else:
             self._require_file(create=create)
+            if weakness := _find_version_weakness(sqlite3.sqlite_version_info):
+                warn_once(weakness, "jutsu_sql.versions")
             self._pool = FilePool(config, self._open)
         # What is wrong with a file shows now, not at the first query.
         self.release(self.acquire())
@@ -228,7 +215,7 @@ class SqliteDialect:
             raw = sqlite3.connect(
                 where,
                 uri=True,
-                timeout=self._timeout_s,
+                timeout=self._lock_timeout_s,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
@@ -270,6 +257,7 @@ class SqliteDialect:
             try:
                 yield
                 raw.commit()
+                self._watch_log(raw)
             except BaseException as error:
                 raw.rollback()
                 if isinstance(error, sqlite3.Error):
@@ -277,6 +265,22 @@ class SqliteDialect:
                 raise
             finally:
                 self._detach_batches(raw)
+
+    def _watch_log(self, raw: _Connection) -> None:
+        """Tell once of a write-ahead log that grows because somebody reads for long."""
+        if self._is_memory or _size_bytes(f"{self._path}-wal") <= _LONG_LOG_BYTES:
+            self._has_told_of_log = False
+            return
+        with suppress(sqlite3.Error):  # what was written is written
+            (_, pages, moved) = raw.execute(self._text("connection.checkpoint")).fetchone()
+            if moved < pages and not self._has_told_of_log:
+                self._has_told_of_log = True
+                _log.warning(
+                    "the write-ahead log of %s grows beyond %d MiB: a connection has been reading"
+                    " for long, and has to end before the log can be used again",
+                    self._path,
+                    _LONG_LOG_BYTES >> 20,
+                )
 
     @contextmanager
     def _ended(self, raw: _Connection, begin: str, end: str) -> Iterator[None]:
@@ -578,7 +582,7 @@ class SqliteDialect:
                 with self._memory_migration(memory_backend) as backend:
                     yield backend
             else:
-                with SqliteBackend.on_file(self._path, self._timeout_s) as backend:
+                with SqliteBackend.on_file(self._path, self._lock_timeout_s) as backend:
                     yield backend
         except sqlite3.Error as error:
             raise translate(error) from error
@@ -598,21 +602,17 @@ class SqliteDialect:
         return {"files": [] if self._is_memory else sizes}
 
     def describe(self) -> dict[str, Any]:
-        version = sqlite3.sqlite_version_info
-        is_safe = any(
-            version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_RESET_FIXED
-        ) or version >= max(_WAL_RESET_FIXED)
         facts: dict[str, Any] = {
             "engine": f"SQLite {sqlite3.sqlite_version}",
             "driver": "sqlite3 (standard library)",
         }
-        if not self._is_memory:
-            facts["file_bytes"] = Path(self._path).stat().st_size
-            if not is_safe:
-                facts["warning"] = (
-                    f"SQLite {sqlite3.sqlite_version} can lose a commit when a write-ahead log is"
-                    " reset; 3.51.3, 3.50.7 and 3.44.6 cannot"
-                )
+        if self._is_memory:
+            return facts
+        facts["file_bytes"] = Path(self._path).stat().st_size
+        facts["wal_bytes"] = _size_bytes(f"{self._path}-wal")
+        facts["disk_free_bytes"] = shutil.disk_usage(Path(self._path).absolute().parent).free
+        if weakness := _find_version_weakness(sqlite3.sqlite_version_info):
+            facts["warning"] = weakness
         return facts
 
     def pool_stats(self) -> PoolStats:
@@ -620,6 +620,26 @@ class SqliteDialect:
 
     def close(self) -> None:
         self._pool.close()
+        self._turn.close()
+
+
+def _size_bytes(path: str) -> int:
+    """0 if there is no such file."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _find_version_weakness(version: tuple[int, ...]) -> str | None:
+    """What is wrong with a version of the library where several connections share a file."""
+    is_fixed = any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_RESET_FIXED)
+    if is_fixed or version >= max(_WAL_RESET_FIXED):
+        return None
+    return (
+        f"SQLite {'.'.join(map(str, version))} can lose a commit when a write-ahead log is reset;"
+        " 3.51.3, 3.50.7 and 3.44.6 cannot"
+    )
 
 
 def _field(row: Any) -> Field:
@@ -673,6 +693,12 @@ def _driver_values(column: Cells) -> Sequence[Any]:
     if column.valid is None:
         return values
     return [v if there else None for v, there in zip(values, column.valid.tolist(), strict=True)]
+
+
+def _refuse_timeouts(config: Config) -> None:
+    for name in ("statement_timeout", "idle_in_transaction_timeout"):
+        if getattr(config, name):
+            raise errors.ConfigError(f"SQLite has no {name}: set lock_timeout, or leave it out")
 
 
 def _refuse_write(raw: _Connection) -> None:

@@ -1,0 +1,10 @@
+-- What it takes to read bars and their history, and nothing else.
+-- kind: script
+-- fill: role=pg_read_all_data, schema=public, database=jutsu_sql_check
+GRANT CONNECT ON DATABASE {database} TO {role};
+GRANT USAGE ON SCHEMA {schema} TO {role};
+GRANT SELECT ON
+    {schema}.bars, {schema}.series, {schema}.loads, {schema}.bar_revisions, {schema}.load_series,
+    {schema}.rejected_bars, {schema}.bars_state, {schema}.bars_guard, {schema}.market_data,
+    {schema}._yoyo_migration
+TO {role};
