@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from jutsu_sql.bars import Bars, Series
@@ -45,7 +46,7 @@ def _read_each(
     frame = str(parse_timeframe(timeframe))
     symbols = [symbol] if isinstance(symbol, str) else symbol
     names = [Series(name, frame) for name in symbols]
-    with db.read_transaction() if len(names) > 1 else db.connection() as tx:
+    with db.read_transaction() if len(names) > 1 else nullcontext(db) as tx:
         found = find_series(tx, names)
         return Bars.concat(
             Bars.of_one(series, tx.run(query_name, series_id=series_id, n=n, **params))

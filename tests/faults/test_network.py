@@ -195,10 +195,9 @@ def test_an_idle_connection_that_fell_into_a_black_hole(wire: Wire, postgres: st
     assert stored(postgres) == FIRST
 
 
-@pytest.mark.parametrize("chunk_bytes", [1])
-def test_one_byte_at_a_time(chunk_bytes: int, wire: Wire, postgres: str) -> None:
+def test_one_byte_at_a_time(wire: Wire, postgres: str) -> None:
     """Correct: nothing but slow."""
-    wire.chunk_bytes = chunk_bytes
+    wire.chunk_bytes = 1
     few = rows("A", range(20), 1.0)
     with jutsu_sql.connect(wire.url, snapshots=False) as db:
         store = BarStore(db)

@@ -99,6 +99,20 @@ def test_whoever_wrote_reads_it(db: Database, servers: Pair) -> None:
     assert reads(db) == before + 1
 
 
+def test_a_session_that_only_reads_does_not_hold_itself_back(db: Database, servers: Pair) -> None:
+    """Correct: reads that fell back to the primary do not count as writes."""
+    rows = write(db, 9.0)
+    store = BarStore(db)
+    with paused(servers.standby):
+        write(db, 10.0)
+        for _ in range(3):
+            assert store.latest("A", "1m", n=1).close.tolist() == [10.0]
+        replicas = db._replicas
+        assert replicas is not None
+        assert replicas._writes == replicas._covered_writes
+    assert len(rows) == 100
+
+
 def test_a_replica_that_lags_is_left_alone(servers: Pair) -> None:
     """Correct: others may see an older state for ``replica_max_lag`` seconds, and not longer."""
     with (

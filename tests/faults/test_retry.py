@@ -169,7 +169,7 @@ def test_what_will_not_pass_is_not_tried_again(db: Database) -> None:
 
 
 def test_a_read_whose_connection_is_lost(db: Database, postgres: str) -> None:
-    """Correct: it is read again; a query that writes is not run twice."""
+    """Correct: it is read again, also when it was lost within a statement."""
     store = BarStore(db)
     expected = rows("A", range(50), 1.0)
     store.write(bars_of(expected), source="0")
