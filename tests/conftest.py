@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -29,6 +30,12 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
             patch.setenv(name, str(home))
         yield home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_words_on_versions() -> None:
+    """The library at hand may be one that is warned of, in whichever test comes first."""
+    logging.getLogger("jutsu_sql.versions").disabled = True
 
 
 @pytest.fixture(scope="session", autouse=True)

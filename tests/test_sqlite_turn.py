@@ -240,7 +240,7 @@ def test_such_a_version_warns_once_and_not_at_every_command(
 ) -> None:
     monkeypatch.setattr(sqlite, "_find_version_weakness", lambda _: "SQLite can lose a commit")
     warn_once.cache_clear()
-    logging.getLogger("jutsu_sql.versions").disabled = False
+    monkeypatch.setattr(logging.getLogger("jutsu_sql.versions"), "disabled", False)
     jutsu_sql.connect("sqlite://").close()
     assert not caplog.messages  # memory has one connection
     for _ in range(2):

@@ -1,7 +1,7 @@
 -- What it takes to load, delete and undo, on top of the rights of a reader. A load is staged in a temporary table.
 -- No right to alter: the key of bars stays, which the owner's first big load builds anew.
 -- kind: script
--- fill: role=pg_read_all_data, schema=public, database=jutsu_sql_check
+-- fill: role=pg_read_all_data, schema=public, database=template1
 GRANT TEMPORARY ON DATABASE {database} TO {role};
 GRANT INSERT ON
     {schema}.bars, {schema}.series, {schema}.loads, {schema}.bar_revisions, {schema}.load_series,

@@ -1,6 +1,6 @@
 -- What it takes to read bars and their history, and nothing else.
 -- kind: script
--- fill: role=pg_read_all_data, schema=public, database=jutsu_sql_check
+-- fill: role=pg_read_all_data, schema=public, database=template1
 GRANT CONNECT ON DATABASE {database} TO {role};
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT ON
