@@ -35,6 +35,7 @@ class _Entry(NamedTuple):
 _COMMANDS = {
     "migrate": _Entry("migrate", "Bring the schema up to date, or tell, preview or undo it."),
     "import": _Entry("import_files", "Load bars from files."),
+    "export": _Entry("export", "Write bars to files or a pipe."),
     "bars": _Entry("bars", "Print the bars of one series."),
     "resample": _Entry("resample", "Print bars put together to a longer timeframe."),
     "series": _Entry("series", "List the series that are stored."),

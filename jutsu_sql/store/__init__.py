@@ -22,6 +22,7 @@ from jutsu_sql.store.read import (
     summarize_series,
 )
 from jutsu_sql.store.resample import Resampled, resample_bars
+from jutsu_sql.store.scan import scan_bars
 from jutsu_sql.store.snapshots import Snapshots
 from jutsu_sql.store.stream import BarStream, stream_bars
 from jutsu_sql.store.undo import UndoReport, undo_load
@@ -243,6 +244,24 @@ class BarStore:
         stays below some 60 MB for each timeframe, however many bars there are.
         """
         return stream_bars(self._db, symbol, timeframe, start, end, tz=tz, close=close)
+
+    def scan(
+        self,
+        symbol: str | Sequence[str] | None = None,
+        timeframe: str | Sequence[str] | None = None,
+        start: Any = None,
+        end: Any = None,
+    ) -> BarStream:
+        """The bars of all series, or of some, series by series, in blocks of one series each.
+
+        Series come by symbol and timeframe, the bars of each by time; bounds as in :meth:`read`.
+        All blocks are of one state, held as by :meth:`stream`; memory stays below some 60 MB.
+
+        Raises:
+            BarsError: a bound or a timeframe cannot be understood; when the first block is asked
+                for, that a symbol has no series.
+        """
+        return scan_bars(self._db, symbol, timeframe, start, end)
 
     def resample(
         self,
