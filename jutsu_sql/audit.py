@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -33,8 +34,9 @@ _WEEKEND_SHARE_DAILY, _WEEKEND_SHARE_INTRADAY = 0.02, 0.05
 _EVEN_SHARE = 0.5 / 7
 _FEWEST_BARS = 20
 _WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
-# How far from the ratio of a split a night may take the price.
+# How far from the ratio of a split a night may take the price, and from its date a zone the bar.
 _SPLIT_TOLERANCE = 0.04
+_NEAR_SPLIT = timedelta(days=1)
 _SPLITS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100])
 
 REMEDIES = {
@@ -44,7 +46,8 @@ REMEDIES = {
     "outliers": "compare with another source, and import the right bars: the old ones are kept",
     "zero volume": "nothing was traded, or the vendor has filled a gap: delete what it made up",
     "prices off tick": "import prices that are not adjusted or rounded, or say the step (--tick)",
-    "mixed adjustments": "import the whole series again from one source, in one load",
+    "mixed adjustments": "import the whole series again from one source, in one load; or, if all"
+    " prices are raw, record the split (`jutsu-sql actions`)",
     "suspicious time zone": "undo the load, and import again with the --tz of the exchange",
 }
 
@@ -302,31 +305,44 @@ def _decimals(bars: Bars) -> npt.NDArray[np.int64]:
 
 
 def _mixed_adjustments(tx: Connection, series: Series, series_id: int) -> Iterator[Finding]:
-    rows = tx.run("audit.shifts", series_id=series_id)
-    ratios = [_split_ratio(row.open / row.close_before) for row in rows]
-    shifts = [(row, ratio) for row, ratio in zip(rows, ratios, strict=True) if ratio]
-    if not shifts:
-        return
-    tally = _Tally()
-    for row, _ in shifts[:_SHOWN_ROWS]:
-        columns = tx.run("bars.read", series_id=series_id, start=row.ts, end=row.ts)
-        tally.rows += Bars.of_one(series, columns)
-    tally.bars = len(shifts)
-    row, ratio = shifts[0]
-    detail = (
-        f"from load {row.load_before} to load {row.load_id} prices change by {ratio}"
-        f" ({row.close_before:g} to {row.open:g} on {row.ts.date()})"
-    )
-    yield _finding("mixed adjustments", series, tally, detail)
+    """Where a load begins, a change of prices by a split's ratio that is not a recorded split."""
+    now = datetime_from_us(MAX_US)
+    splits = [
+        (action.ex_date, action.value)
+        for action in tx.run("actions.list", symbol=series.symbol, as_of=now)
+        if action.kind == "split"
+    ]
+    tally, details = _Tally(), []
+    for row in tx.run("audit.shifts", series_id=series_id):
+        change = row.open / row.close_before
+        ratio = _nearest_split(change)
+        is_recorded = any(
+            abs(row.ts - day) <= _NEAR_SPLIT and abs(change * value - 1) <= _SPLIT_TOLERANCE
+            for day, value in splits
+        )
+        if ratio is None or is_recorded:
+            continue
+        bar = Bars.of_one(
+            series, tx.run("bars.read", series_id=series_id, start=row.ts, end=row.ts)
+        )
+        tally.add(bar, np.ones(1, dtype=np.bool_))
+        details.append(
+            f"from load {row.load_before} to load {row.load_id} prices change {ratio}"
+            f" ({row.close_before:g} to {row.open:g})"
+        )
+    if details:
+        yield _finding("mixed adjustments", series, tally, details[0])
 
 
-def _split_ratio(change: float) -> str | None:
-    """The split that a change of prices looks like, as ``2:1`` or ``1:10``; None if like none."""
+def _nearest_split(change: float) -> str | None:
+    """What a change of prices looks like, as ``x 2`` or ``/ 10``; None if like no split."""
+    if change <= 0:
+        return None
     factor = max(change, 1 / change)
     near = _SPLITS[np.argmin(abs(_SPLITS - factor))]
     if abs(factor / near - 1) > _SPLIT_TOLERANCE:
         return None
-    return f"{near:g}:1" if change > 1 else f"1:{near:g}"
+    return f"x {near:g}" if change > 1 else f"/ {near:g}"
 
 
 def _finding(kind: str, series: Series, tally: _Tally, detail: str) -> Finding:

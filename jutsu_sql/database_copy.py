@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,12 +14,12 @@ import numpy as np
 from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.database import Connection, Database
 from jutsu_sql.instants import MAX_US, MIN_US, datetime_from_us
-from jutsu_sql.store import BarStore
+from jutsu_sql.store import Action, ActionsReport, BarStore
 from jutsu_sql.store.delete import delete_spans
 from jutsu_sql.store.loads import insert_series
 from jutsu_sql.store.scan import scan_series
 
-__all__ = ["Checksum", "SeriesCopy", "copy_database"]
+__all__ = ["Checksum", "SeriesCopy", "copy_actions", "copy_database"]
 
 _ALWAYS = datetime_from_us(MIN_US), datetime_from_us(MAX_US)
 
@@ -92,8 +93,8 @@ def copy_database(
 ) -> list[SeriesCopy]:
     """Make every series of ``source`` the same in ``target``; gives what became of each.
 
-    What is copied: the current bars, and where their series are traded (time zone, calendar). The
-    ledger is not: replaced versions, loads and refused rows stay behind. Each series is a load of
+    What is copied: the current bars, where their series are traded (time zone, calendar), and with
+    :func:`copy_actions` the current corporate actions. The ledger is not: replaced versions, loads and refused rows stay behind. Each series is a load of
     its own in the ledger of ``target``, observed when the latest of its bars was; what ``target``
     has from a later observation is kept. Bars that only ``target`` has stay, unless ``delete``;
     series that only ``target`` has always stay.
@@ -115,6 +116,22 @@ def copy_database(
             if progress is not None:
                 progress(sum(each.bars for each in copies))
     return copies
+
+
+def copy_actions(source: Database, target: Database) -> ActionsReport | None:
+    """Write the current splits and dividends of ``source`` to ``target``, as one load.
+
+    It is observed when the latest of them was. None if there are none that ``target`` lacks.
+    """
+    fields = attrgetter(*Action._fields)
+    rows = BarStore(source).actions()
+    there = set(map(fields, BarStore(target).actions()))
+    missing = [row for row in rows if fields(row) not in there]
+    if not missing:
+        return None
+    observed_at = max(row.observed_at for row in missing)
+    name = f"copy of {source.config.display_url}"
+    return BarStore(target).write_actions(missing, source=name, observed_at=observed_at)
 
 
 class _Copier:

@@ -45,6 +45,7 @@ _COMMANDS = {
     "history": _Entry("history", "Show every version of one bar."),
     "undo": _Entry("undo", "Take one load back."),
     "rejected": _Entry("rejected", "Print the rows that were refused."),
+    "actions": _Entry("actions", "Load or list splits and dividends."),
     "audit": _Entry("audit", "Look for bars that are wrong though valid."),
     "query": _Entry("query", "Run a named query."),
     "check": _Entry("check", "Prove every query on both engines."),

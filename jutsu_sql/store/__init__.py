@@ -12,6 +12,13 @@ from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
 from jutsu_sql.interchange import joined_batches
 from jutsu_sql.migrations import require_current
+from jutsu_sql.store.actions import (
+    Action,
+    ActionsReport,
+    adjust_bars,
+    read_actions,
+    write_actions,
+)
 from jutsu_sql.store.as_of_join import AsOfJoin, join_as_of
 from jutsu_sql.store.delete import DeleteReport, delete_bars
 from jutsu_sql.store.panel import Panel, align_bars
@@ -31,6 +38,8 @@ from jutsu_sql.store.write import LoadReport, write_bars
 from jutsu_sql.store.writer import DescribeRejection
 
 __all__ = [
+    "Action",
+    "ActionsReport",
     "AsOfJoin",
     "BarStore",
     "BarStream",
@@ -137,6 +146,7 @@ class BarStore:
         *,
         warmup: int = 0,
         as_of: Any = None,
+        adjust: Literal["splits", "all"] | None = None,
         as_decimal: bool = False,
         parallel: int = 1,
     ) -> Bars:
@@ -149,6 +159,16 @@ class BarStore:
         exactly as they were known then. ``as_decimal`` gives exactly the decimals that were
         written.
 
+        Stored prices are raw. ``adjust="splits"`` makes them comparable across splits, ``"all"``
+        across dividends as well, by the backward factors of CRSP (Data Descriptions Guide,
+        "Adjusted data"): before the ex-date of a split of ``r`` new shares for one old, prices are
+        multiplied by ``1 / r`` and volumes by ``r``; before that of a dividend ``D``, prices by
+        ``1 - D / close``, with the last raw close of the series before the ex-date, divided by
+        ``r`` if both fall on one date. Factors multiply. Ex-dates begin at midnight where the
+        series is traded, or of UTC if that is not known, and count when they have come: those until
+        now, or until ``as_of``, as they were known then. Only up to ``1D``: an ex-date may fall
+        inside a longer bar.
+
         All bars are of one state of the database, whoever writes meanwhile. ``parallel`` reads
         over so many connections of the pool, each in a thread; not with ``as_of`` or ``warmup``.
 
@@ -157,7 +177,8 @@ class BarStore:
 
         Raises:
             BarsError: a bound or the timeframe cannot be understood; ``warmup`` without ``start``,
-                or with ``as_of``.
+                or with ``as_of``; bars longer than a day, or a dividend above the close before it,
+                with ``adjust``.
             PoolTimeoutError: the pool has not so many connections, or not free.
         """
         if warmup:
@@ -168,6 +189,8 @@ class BarStore:
             bars = self._snapshots.read(symbol, timeframe, start, end, parallel)
         else:
             bars = read_as_of(self._db, symbol, timeframe, start, end, as_of)
+        if adjust is not None:
+            bars = adjust_bars(self._db, bars, adjust, as_of)
         return bars.as_decimal() if as_decimal else bars
 
     def latest(
@@ -313,6 +336,37 @@ class BarStore:
         while current), ``superseded_by`` and the values. ``ts`` is an aware time, or a date.
         """
         return read_history(self._db, symbol, timeframe, ts)
+
+    def write_actions(
+        self,
+        actions: Iterable[Any],
+        *,
+        source: str,
+        observed_at: datetime | None = None,
+        uri: str | None = None,
+    ) -> ActionsReport:
+        """Store splits and dividends, all in one transaction, and note it as one load.
+
+        ``actions`` are objects or mappings with ``symbol``, ``ex_date`` (a date, or its ISO 8601
+        text), ``kind`` (``"split"`` or ``"dividend"``) and ``value``: the new shares for one old,
+        or the amount for one share in the currency of the prices. A stored one of the same symbol,
+        date and kind is replaced if its value differs, unless it was observed later; the replaced
+        version stays readable by ``as_of``. :meth:`undo` takes the load back.
+
+        Raises:
+            BarsError: an action cannot be understood, or is given twice.
+            DatabaseError: as in :meth:`write`.
+        """
+        return write_actions(self._db, actions, source=source, observed_at=observed_at, uri=uri)
+
+    def actions(self, symbol: str | None = None, *, as_of: Any = None) -> list[Any]:
+        """The splits and dividends of one symbol or of all, by symbol and date.
+
+        Rows have ``symbol``, ``ex_date``, ``kind``, ``value``, ``load_id``, ``observed_at`` and
+        ``known_from``. ``as_of`` (a time, or a date for its end) gives them as they were known
+        then.
+        """
+        return read_actions(self._db, symbol, as_of)
 
     def loads(self, n: int = 20) -> list[Any]:
         """The last ``n`` loads, newest first, as rows of the table ``loads``."""
