@@ -93,11 +93,12 @@ def copy_database(
 ) -> list[SeriesCopy]:
     """Make every series of ``source`` the same in ``target``; gives what became of each.
 
-    What is copied: the current bars, where their series are traded (time zone, calendar), and with
-    :func:`copy_actions` the current corporate actions. The ledger is not: replaced versions, loads and refused rows stay behind. Each series is a load of
-    its own in the ledger of ``target``, observed when the latest of its bars was; what ``target``
-    has from a later observation is kept. Bars that only ``target`` has stay, unless ``delete``;
-    series that only ``target`` has always stay.
+    What is copied: the current bars, and where their series are traded (time zone, calendar);
+    :func:`copy_actions` copies splits and dividends. The ledger is not: replaced versions, loads
+    and refused rows stay behind. Each series is a load of its own in the ledger of ``target``,
+    observed when the latest of its bars was; what ``target`` has from a later observation is kept.
+    Bars that only ``target`` has stay, unless ``delete``; series that only ``target`` has always
+    stay.
 
     ``source`` is read in one state. A series whose checksums are equal is not written, so that a
     copy which was interrupted goes on with the series at which it was; whatever was written is read

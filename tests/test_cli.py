@@ -229,6 +229,7 @@ def test_a_look_at_an_empty_database_leaves_it_empty(empty_url: str) -> None:
         ("0002-ledger", "pending"),
         ("0003-versions", "pending"),
         ("0004-unfinished-loads", "pending"),
+        ("0007-corporate-actions", "pending"),
     ]
     preview = run("migrate", "--dry-run", "--url", empty_url).stdout
     assert preview.startswith("-- migration ")

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import jutsu_sql
 from jutsu_sql import Bars, BarStore, Database
 from jutsu_sql.cli import main
-from jutsu_sql.database_copy import Checksum, copy_database
+from jutsu_sql.database_copy import Checksum, copy_actions, copy_database
 from jutsu_sql.errors import NotMigratedError
 from jutsu_sql.store import scan
 
@@ -147,6 +147,21 @@ def test_a_checksum_tells_every_bit_but_the_sign_of_zero() -> None:
     assert Checksum.of([zero]) == Checksum.of([minus])
 
 
+def test_corporate_actions_are_copied(databases: tuple[Database, Database]) -> None:
+    source, target = databases
+    split = {"symbol": "A", "ex_date": "2024-01-04", "kind": "split", "value": 2}
+    BarStore(source).write_actions([split], source="vendor", observed_at=THEN)
+    report = copy_actions(source, target)
+    assert report is not None
+    assert report.inserted == 1
+    (row,) = BarStore(target).actions()
+    assert (row.symbol, str(row.ex_date), row.kind, row.value, row.observed_at) == (
+        *("A", "2024-01-04", "split", 2.0),
+        THEN,
+    )
+    assert copy_actions(source, target) is None
+
+
 def test_a_series_without_bars_is_a_series(databases: tuple[Database, Database]) -> None:
     source, target = databases
     BarStore(source).delete("B")
@@ -169,7 +184,9 @@ def test_the_command_migrates_an_empty_target(
         BarStore(db).write(bars("B", 1, first=50), source="own")
     done = CliRunner().invoke(main, ["copy", from_url, target, "--json"])
     assert done.exit_code == 3
-    assert [each["state"] for each in json.loads(done.stdout)] == ["same", "same", "differs"]
+    said = json.loads(done.stdout)
+    assert [each["state"] for each in said["series"]] == ["same", "same", "differs"]
+    assert said["actions"] is None
     done = CliRunner().invoke(main, ["copy", from_url, target, "--delete"])
     assert done.exit_code == 0
 
