@@ -10,6 +10,7 @@
     │   └── RejectedBarsError               a strict write met rows that validation refuses
     ├── ColumnError (ValueError)            columns that a table cannot take as they are
     ├── SourceError                         a file cannot be read as bars
+    ├── ExportError                         bars cannot be written to a file
     ├── QueryError                          a fault of a .sql file, or of a call of one
     │   ├── QuerySyntaxError                the file cannot be understood
     │   ├── QueryNotFoundError (LookupError)
@@ -101,6 +102,10 @@ class SourceError(JutsuSqlError):
         self.path = path
         self.line = line
         self.column = column
+
+
+class ExportError(JutsuSqlError):
+    """Bars cannot be written to a file; nothing of it is left."""
 
 
 class QueryError(JutsuSqlError):

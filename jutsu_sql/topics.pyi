@@ -11,6 +11,22 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 from jutsu_sql.queries import Queries
 
+class ActionsListRow(NamedTuple):
+    symbol: str | None
+    ex_date: datetime | None
+    kind: str | None
+    value: float | None
+    load_id: int | None
+    observed_at: datetime | None
+    known_from: datetime | None
+
+class AuditShiftsRow(NamedTuple):
+    ts: datetime
+    load_id: int
+    load_before: int | None
+    close_before: float | None
+    open: float
+
 class BarsAtRow(NamedTuple):
     open: float
     high: float
@@ -148,6 +164,14 @@ class RejectedListRow(NamedTuple):
     ts: datetime | None
     reason: str
     raw: str
+
+class ReplicaSeriesRow(NamedTuple):
+    series_id: int
+    symbol: str
+    timeframe: str
+    timezone: str | None
+    calendar: str | None
+    observed_at: datetime | None
 
 class ResampleExtentRow(NamedTuple):
     first_ts: datetime | None
@@ -302,6 +326,12 @@ class ResampleTopic:
     def extent(self, *, series_id: int) -> ResampleExtentRow | None:
         """The first and the last bar of one series, and when the last was observed."""
 
+class ReplicaTopic:
+    def series(self) -> list[ReplicaSeriesRow]:
+        """Every series with where it is traded, and when the latest of its bars was observed."""
+    def set_place(self, *, timezone: str | None, calendar: str | None, series_id: int | None) -> int:
+        """Where one series is traded."""
+
 class RejectedTopic:
     def insert(self, *, load_id: int | None, rows: Any) -> int:
         """Keep refused rows, from a JSON array of [position, symbol, timeframe, ISO time, microseconds, reason, raw]; both times may be null."""
@@ -446,11 +476,29 @@ class BarsTopic:
     def revise(self, *, superseded_by: int | None, series_id: int | None, start: datetime | date | None, end: datetime | date | None) -> int:
         """Keep the bars of one series from :start to :end as what the load :superseded_by is about to delete."""
 
+class AuditTopic:
+    def shifts(self, *, series_id: int) -> list[AuditShiftsRow]:
+        """Bars of one series from which on another load's price level begins: the open is at least 1.2 times the close before, or at most 1 / 1.2 of it, and the two bars came by different loads."""
+
+class ActionsTopic:
+    def list(self, *, symbol: str | None, as_of: datetime | date) -> list[ActionsListRow]:
+        """The corporate actions of one symbol or (with NULL) of all, as they were known at :as_of."""
+    def lock(self) -> int:
+        """Have the corporate actions alone, for writing, until the transaction ends."""
+    def restore(self, *, load_id: int | None, undone: int | None) -> int:
+        """Bring back what the load :undone had superseded, unless a later load has written it since."""
+    def revoke(self, *, load_id: int | None, undone: int | None) -> int:
+        """Take back the corporate actions of the load :undone that are still current."""
+    def supersede(self, *, load_id: int | None, symbol: str | None, ex_date: datetime | date | None, kind: str | None) -> int:
+        """Make the current version of one corporate action an old one."""
+
 class Topics:
     def __init__(
         self, run: Callable[..., Any], queries: Queries, prefix: str = ""
     ) -> None: ...
     def __getattr__(self, name: str) -> Any: ...
+    actions: ActionsTopic
+    audit: AuditTopic
     bars: BarsTopic
     bench: BenchTopic
     check: CheckTopic
@@ -460,6 +508,7 @@ class Topics:
     doctor_deep: DoctorDeepTopic
     loads: LoadsTopic
     rejected: RejectedTopic
+    replica: ReplicaTopic
     resample: ResampleTopic
     revisions: RevisionsTopic
     schema: SchemaTopic

@@ -39,6 +39,8 @@ class _Entry(NamedTuple):
 _COMMANDS = {
     "migrate": _Entry("migrate", "Bring the schema up to date, or tell, preview or undo it."),
     "import": _Entry("import_files", "Load bars from files."),
+    "export": _Entry("export", "Write bars to files or a pipe."),
+    "copy": _Entry("copy", "Copy a database to another one."),
     "bars": _Entry("bars", "Print the bars of one series."),
     "resample": _Entry("resample", "Print bars put together to a longer timeframe."),
     "series": _Entry("series", "List the series that are stored."),
@@ -47,6 +49,8 @@ _COMMANDS = {
     "history": _Entry("history", "Show every version of one bar."),
     "undo": _Entry("undo", "Take one load back."),
     "rejected": _Entry("rejected", "Print the rows that were refused."),
+    "actions": _Entry("actions", "Load or list splits and dividends."),
+    "audit": _Entry("audit", "Look for bars that are wrong though valid."),
     "query": _Entry("query", "Run a named query."),
     "check": _Entry("check", "Prove every query on both engines."),
     "bench": _Entry("bench", "Measure this machine and database."),

@@ -6,7 +6,7 @@ import csv
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="As they were known then: a time with its offset, or a date for its end.",
 )
+@click.option(
+    "--adjust",
+    type=click.Choice(["splits", "all"]),
+    help="Across splits, or across dividends as well; see `jutsu-sql actions`.",
+)
 @format_options("table", "csv", "json")
 @database_options
 def command(
@@ -44,6 +49,7 @@ def command(
     end: str | None,
     last: int | None,
     as_of: str | None,
+    adjust: Literal["splits", "all"] | None,
     form: str,
     url: str | None,
     config_path: str | None,
@@ -66,13 +72,11 @@ def command(
     if last is not None and start is not None:
         raise click.UsageError("--last counts back from --end, so it goes without --start")
     with open_store(url, config_path) as (db, store):
-        if as_of is not None:
-            bars = store.read(symbol, timeframe, start, end, as_of=as_of)
-            bars = bars[-last:] if last else bars
-        elif last is None:
-            bars = store.read(symbol, timeframe, start, end)
-        else:
+        if last is not None and as_of is None and adjust is None:
             bars = store.latest(symbol, timeframe, last, end=end)
+        else:
+            bars = store.read(symbol, timeframe, start, end, as_of=as_of, adjust=adjust)
+            bars = bars[-last:] if last else bars
         if not bars.series:
             raise click.ClickException(explain_unknown(db, symbol, timeframe))
     PRINTERS[form](bars)

@@ -105,6 +105,18 @@ def require_consent(question: str, *, yes: bool) -> None:
         raise click.ClickException("nothing was changed")
 
 
+@contextmanager
+def counting_bar(title: str) -> Iterator[Callable[[int], None] | None]:
+    """What shows a number of bars on stderr while it grows, if that is a terminal."""
+    if not is_terminal(sys.stderr):
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(title) as status:
+        yield lambda bars: status.update(f"{title}: {bars:,} bars")
+
+
 def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()  # a closed one is None
 

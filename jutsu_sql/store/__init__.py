@@ -12,6 +12,13 @@ from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
 from jutsu_sql.interchange import joined_batches
 from jutsu_sql.migrations import require_current
+from jutsu_sql.store.actions import (
+    Action,
+    ActionsReport,
+    adjust_bars,
+    read_actions,
+    write_actions,
+)
 from jutsu_sql.store.as_of_join import AsOfJoin, join_as_of
 from jutsu_sql.store.delete import DeleteReport, delete_bars
 from jutsu_sql.store.origin import Origin
@@ -23,6 +30,7 @@ from jutsu_sql.store.read import (
     summarize_series,
 )
 from jutsu_sql.store.resample import Resampled, resample_bars
+from jutsu_sql.store.scan import scan_bars
 from jutsu_sql.store.snapshots import Snapshots
 from jutsu_sql.store.stream import BarStream, stream_bars
 from jutsu_sql.store.undo import UndoReport, undo_load
@@ -32,6 +40,8 @@ from jutsu_sql.store.writer import DescribeRejection
 from jutsu_sql.timeframe import parse_timeframe
 
 __all__ = [
+    "Action",
+    "ActionsReport",
     "AsOfJoin",
     "BarStore",
     "BarStream",
@@ -168,6 +178,7 @@ class BarStore:
         *,
         warmup: int = 0,
         as_of: Any = None,
+        adjust: Literal["splits", "all"] | None = None,
         as_decimal: bool = False,
         parallel: int = 1,
     ) -> Bars:
@@ -180,6 +191,16 @@ class BarStore:
         exactly as they were known then. ``as_decimal`` gives exactly the decimals that were
         written.
 
+        Stored prices are raw. ``adjust="splits"`` makes them comparable across splits, ``"all"``
+        across dividends as well, by the backward factors of CRSP (Data Descriptions Guide,
+        "Adjusted data"): before the ex-date of a split of ``r`` new shares for one old, prices are
+        multiplied by ``1 / r`` and volumes by ``r``; before that of a dividend ``D``, prices by
+        ``1 - D / close``, with the last raw close of the series before the ex-date, divided by
+        ``r`` if both fall on one date. Factors multiply. Ex-dates begin at midnight where the
+        series is traded, or of UTC if that is not known, and count when they have come: those until
+        now, or until ``as_of``, as they were known then. Only up to ``1D``: an ex-date may fall
+        inside a longer bar.
+
         All bars are of one state of the database, whoever writes meanwhile. ``parallel`` reads
         over so many connections of the pool, each in a thread; not with ``as_of`` or ``warmup``.
 
@@ -188,7 +209,8 @@ class BarStore:
 
         Raises:
             BarsError: a bound or the timeframe cannot be understood; ``warmup`` without ``start``,
-                or with ``as_of``.
+                or with ``as_of``; bars longer than a day, or a dividend above the close before it,
+                with ``adjust``.
             PoolTimeoutError: the pool has not so many connections, or not free.
         """
         if warmup:
@@ -203,6 +225,8 @@ class BarStore:
             )
         else:
             bars = self._db.read(lambda db: read_as_of(db, symbol, timeframe, start, end, as_of))
+        if adjust is not None:
+            bars = adjust_bars(self._db, bars, adjust, as_of)
         return bars.as_decimal() if as_decimal else bars
 
     def latest(
@@ -280,6 +304,24 @@ class BarStore:
         """
         return stream_bars(self._db.for_reads(), symbol, timeframe, start, end, tz=tz, close=close)
 
+    def scan(
+        self,
+        symbol: str | Sequence[str] | None = None,
+        timeframe: str | Sequence[str] | None = None,
+        start: Any = None,
+        end: Any = None,
+    ) -> BarStream:
+        """The bars of all series, or of some, series by series, in blocks of one series each.
+
+        Series come by symbol and timeframe, the bars of each by time; bounds as in :meth:`read`.
+        All blocks are of one state, held as by :meth:`stream`; memory stays below some 60 MB.
+
+        Raises:
+            BarsError: a bound or a timeframe cannot be understood; when the first block is asked
+                for, that a symbol has no series.
+        """
+        return scan_bars(self._db, symbol, timeframe, start, end)
+
     def resample(
         self,
         symbol: str,
@@ -332,6 +374,37 @@ class BarStore:
         while current), ``superseded_by`` and the values. ``ts`` is an aware time, or a date.
         """
         return self._db.read(lambda db: read_history(db, symbol, timeframe, ts))
+
+    def write_actions(
+        self,
+        actions: Iterable[Any],
+        *,
+        source: str,
+        observed_at: datetime | None = None,
+        uri: str | None = None,
+    ) -> ActionsReport:
+        """Store splits and dividends, all in one transaction, and note it as one load.
+
+        ``actions`` are objects or mappings with ``symbol``, ``ex_date`` (a date, or its ISO 8601
+        text), ``kind`` (``"split"`` or ``"dividend"``) and ``value``: the new shares for one old,
+        or the amount for one share in the currency of the prices. A stored one of the same symbol,
+        date and kind is replaced if its value differs, unless it was observed later; the replaced
+        version stays readable by ``as_of``. :meth:`undo` takes the load back.
+
+        Raises:
+            BarsError: an action cannot be understood, or is given twice.
+            DatabaseError: as in :meth:`write`.
+        """
+        return write_actions(self._db, actions, source=source, observed_at=observed_at, uri=uri)
+
+    def actions(self, symbol: str | None = None, *, as_of: Any = None) -> list[Any]:
+        """The splits and dividends of one symbol or of all, by symbol and date.
+
+        Rows have ``symbol``, ``ex_date``, ``kind``, ``value``, ``load_id``, ``observed_at`` and
+        ``known_from``. ``as_of`` (a time, or a date for its end) gives them as they were known
+        then.
+        """
+        return read_actions(self._db, symbol, as_of)
 
     def loads(self, n: int = 20) -> list[Any]:
         """The last ``n`` loads, newest first, as rows of the table ``loads``."""

@@ -28,8 +28,8 @@ class BarStream(Iterator[Bars]):
     """Blocks of bars, in order within and across blocks; :meth:`bars` gives single ones.
 
     From the first block on it holds a connection, and the state of the database that it reads,
-    until it is exhausted, closed, left as a context manager, or garbage. Each block lists all
-    series, whether it has bars of them or not.
+    until it is exhausted, closed, left as a context manager, or garbage. Each block of a stream
+    lists all series, whether it has bars of them or not; each of a scan has one.
     """
 
     def __init__(self, blocks: Generator[Bars, None, None]) -> None:

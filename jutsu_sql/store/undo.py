@@ -11,7 +11,10 @@ from jutsu_sql.store.loads import Touched, lock_series, recorded_load, series_no
 
 @dataclass(frozen=True, slots=True)
 class UndoReport:
-    """What one undo did, in bars: put back as they were, brought back, and taken away."""
+    """What one undo did: bars put back as they were, brought back, and taken away.
+
+    A corporate action that is put back as it was counts as brought back and taken away.
+    """
 
     load_id: int
     restored: int
@@ -47,6 +50,9 @@ def undo_load(db: Database, load_id: int) -> UndoReport:
         restored = tx.run("stage.merge_changed")
         reinserted = tx.run("stage.merge_new")
         tx.run("stage.drop")
+        actions = {"undone": load_id, "load_id": load.load_id}
+        load.deleted += tx.run("actions.revoke", **actions)
+        reinserted += tx.run("actions.restore", **actions)
         load.received = restored + reinserted
         load.updated, load.inserted = restored, reinserted
         tx.run_all([series_note(load, [Touched(*row) for row in touched])])
