@@ -16,7 +16,13 @@ from jutsu_sql.config import Config, load_config
 from jutsu_sql.copy_into import CopyReport, OnConflict, copy_into
 from jutsu_sql.dialects.base import Block, Dialect, Statement, name_blanks
 from jutsu_sql.dialects.checker import Checker
-from jutsu_sql.errors import DatabaseError, NotMigratedError, QueryError
+from jutsu_sql.errors import (
+    ConnectionFailedError,
+    DatabaseError,
+    NotMigratedError,
+    OutcomeUnknownError,
+    QueryError,
+)
 from jutsu_sql.migrations import Migrator, require_current
 from jutsu_sql.queries import Kind, LiveQueries, Queries, Query
 from jutsu_sql.replicas import Position, Replica, Replicas
@@ -123,6 +129,7 @@ class Database:
         Raises:
             QueryNotFoundError: there is no such query; the message has the nearest names.
             QueryParameterError: a parameter is missing, unknown or misspelt.
+            OutcomeUnknownError: the connection was lost while a query ran that may write.
             DatabaseError: what the engine refused, with the driver's error as its cause.
         """
         start_s = monotonic()
@@ -138,6 +145,15 @@ class Database:
         raw = self._dialect.acquire()
         try:
             return statement(raw, params)
+        except ConnectionFailedError as error:
+            query = self.queries[name]
+            # What the server refuses has a state; a script is a transaction, which says more.
+            if not query.writes or error.sqlstate or query.kind is Kind.SCRIPT:
+                raise
+            raise OutcomeUnknownError(
+                f"the connection was lost while {name} ran, which may have happened: {error}",
+                query_name=name,
+            ) from error
         finally:
             self._dialect.release(raw)
             if self._replicas is not None and self.queries[name].writes:

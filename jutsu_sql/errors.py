@@ -183,7 +183,9 @@ class ConnectionFailedError(DatabaseError):
 
 
 class OutcomeUnknownError(DatabaseError):
-    """The connection was lost at COMMIT: the transaction happened as a whole, or not at all.
+    """The connection was lost at COMMIT, or during a query that is a transaction of its own.
+
+    It happened as a whole, or not at all.
 
     Loads find out by themselves which it is, and raise this only if the database stays unreachable.
     """

@@ -75,7 +75,7 @@ FILES = [
         "1046757.18", "160234060340", notes=("1 bar flat",),
     ),
     VendorFile(
-        "investing-com-csv__BTCUSD__1d.csv", "investing", 4195, 31, "2010-07-18", "2022-01-10",
+        "investing-com-csv__BTCUSD__1d.csv", "investing", 4195, 31, "2010-07-19", "2022-01-10",
         "29287633.0", "1196604090.00",
         notes=("6 volumes are written as none", "200 bars flat", "3 bars with a price of 0"),
     ),

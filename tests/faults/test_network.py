@@ -152,6 +152,16 @@ def test_a_connection_that_is_cut(
     assert stored(postgres) == FIRST
 
 
+def test_a_query_that_writes_and_is_not_answered(wire: Wire) -> None:
+    """Correct: it may have happened, and is not done again."""
+    with jutsu_sql.connect(wire.url) as db:
+        db.run("loads.discard", load_id=1)
+        wire.fault, wire.bytes_left = fin, 1
+        with pytest.raises(errors.OutcomeUnknownError, match=r"loads\.discard") as lost:
+            db.run("loads.discard", load_id=1)
+        assert not lost.value.retryable
+
+
 def test_a_black_hole_in_the_middle_of_a_load(wire: Wire) -> None:
     """Correct: bytes that nobody takes are given up after ``tcp_user_timeout``; the load is begun
     again, and is in once.
