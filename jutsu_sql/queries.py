@@ -460,6 +460,7 @@ def _refuse_clash(source: _Source, earlier: list[_Source]) -> None:
 
 # To both engines every character outside ASCII is a letter. Said as what a letter is not, because
 # re takes milliseconds to compile a range up to the last character. Reading a file leaves no \r.
+# Signs are not taken possessively: up to Python 3.11.2 a look ahead that fails there is swallowed.
 _LETTER = r"[^\x00-@\[-^`{-\x7f]"
 _LETTER_DIGIT = r"[^\x00-/:-@\[-^`{-\x7f]"
 _NAME_PART = r"[^\x00-#%-/:-@\[-^`{-\x7f]"
@@ -487,7 +488,7 @@ _TOKENS = {
         | (?P<unclosed> [eE]?' | " | \$(?:{_LETTER}{_LETTER_DIGIT}*+)?\$ )
         | (?P<native>   \$[0-9]++ )
         | (?P<param>    :{_LETTER}{_NAME_PART}*+ )
-        | (?P<sign>     (?:(?!--|/\*)[~!@\#^&|`?+\-*/%<>=])++ )
+        | (?P<sign>     (?:(?!--|/\*)[~!@\#^&|`?+\-*/%<>=])+ )
         {_SHARED_TAIL}
         """,
         re.DOTALL | re.VERBOSE,

@@ -176,10 +176,10 @@ def test_migrations(tmp_path: Path, migrated_sqlite: str) -> None:
     assert "lacks sqlite-0001-bars" in wrong(examine("sqlite:///empty.db"))["migrations"]
     execute(
         migrated_sqlite,
-        "INSERT INTO _yoyo_migration SELECT 'x', 'sqlite-9999', applied_at_utc"
+        "INSERT INTO _yoyo_migration SELECT 'x', 'sqlite-9999-later', applied_at_utc"
         " FROM _yoyo_migration LIMIT 1",
     )
-    assert "sqlite-9999" in wrong(examine(migrated_sqlite))["migrations"]
+    assert "sqlite-9999-later" in wrong(examine(migrated_sqlite))["migrations"]
 
 
 # SQLite

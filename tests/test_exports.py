@@ -26,7 +26,7 @@ from jutsu_sql import Bars, BarStore, exports
 from jutsu_sql.cli import main
 from jutsu_sql.errors import BarsError, ConfigError, ExportError
 from jutsu_sql.exports import export_bars
-from jutsu_sql.sources import import_csv, read_csv
+from jutsu_sql.sources import import_file, read_file
 from jutsu_sql.store import scan
 
 COLUMNS = ("ts", "open", "high", "low", "close", "volume")
@@ -120,7 +120,7 @@ def test_any_double_and_any_time_comes_back_to_the_bit(
         export_bars(memory, path)
         assert bits(read_back(path, form)) == bits(stored)
     export_bars(memory, folder / "x.csv", tz="Asia/Kolkata")
-    parsed = read_csv(folder / "x.csv", symbol="X", timeframe="1m", tz="America/New_York")
+    parsed = read_file(folder / "x.csv", symbol="X", timeframe="1m", tz="America/New_York")
     assert bits(parsed.bars) == bits(stored)
 
 
@@ -140,7 +140,7 @@ def test_a_csv_of_one_series_is_imported_as_it_is(store: BarStore, tmp_path: Pat
     for frame in ("1D", "1m"):
         store.write(bars("A", frame), source="test")
         export_bars(store, tmp_path / "a.csv", symbol="A", timeframe=frame, tz="Asia/Kolkata")
-        import_csv(store, tmp_path / "a.csv", symbol="B", timeframe=frame, tz="America/New_York")
+        import_file(store, tmp_path / "a.csv", symbol="B", timeframe=frame, tz="America/New_York")
         assert bits(store.read("A", frame)) == bits(store.read("B", frame))
 
 

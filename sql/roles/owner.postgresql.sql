@@ -7,6 +7,8 @@ ALTER TABLE {schema}.loads OWNER TO {role};
 ALTER TABLE {schema}.bar_revisions OWNER TO {role};
 ALTER TABLE {schema}.load_series OWNER TO {role};
 ALTER TABLE {schema}.rejected_bars OWNER TO {role};
+ALTER TABLE {schema}.load_readings OWNER TO {role};
+ALTER TABLE {schema}.corporate_actions OWNER TO {role};
 ALTER TABLE {schema}.bars_state OWNER TO {role};
 ALTER VIEW {schema}.bars_guard OWNER TO {role};
 ALTER VIEW {schema}.market_data OWNER TO {role};

@@ -5,6 +5,7 @@ GRANT CONNECT ON DATABASE {database} TO {role};
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT ON
     {schema}.bars, {schema}.series, {schema}.loads, {schema}.bar_revisions, {schema}.load_series,
-    {schema}.rejected_bars, {schema}.bars_state, {schema}.bars_guard, {schema}.market_data,
+    {schema}.rejected_bars, {schema}.load_readings, {schema}.corporate_actions,
+    {schema}.bars_state, {schema}.bars_guard, {schema}.market_data,
     {schema}._yoyo_migration
 TO {role};
