@@ -524,6 +524,7 @@ class Token(NamedTuple):
 
 
 @lru_cache(maxsize=1024)  # a check looks at each text many times
+@lru_cache(maxsize=256)  # a check looks at each text several times
 def tokens_of(text: str, dialect: str) -> tuple[Token, ...]:
     """The tokens of a statement that could be parsed, without spaces and comments."""
     return tuple(_scan(_Source("", dialect, Path(), 1, text), 0, dialect))
