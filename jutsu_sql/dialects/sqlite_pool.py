@@ -6,6 +6,8 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
@@ -36,7 +38,10 @@ class FilePool(Generic[C]):
     def _start_afresh(self) -> None:
         self._idle: list[C] = []
         self._holders = Holders(keep_stacks=self._keeps_stacks)
-        self._places = threading.Semaphore(self._limit)
+        # A token for each connection that may be out. A semaphore, which is not written in C, would
+        # cost more than all the rest of the pool.
+        self._places = SimpleQueue[None]()
+        self._free_places(self._limit)
         self._lock = threading.Lock()  # of the counters
         self._waits = self._timeouts = self._opened = self._failed = 0
         self._waiting, self._wait_s = 0, 0.0
@@ -44,7 +49,9 @@ class FilePool(Generic[C]):
     def acquire(self) -> C:
         if self._is_closed:
             raise ConnectionFailedError("the database is closed", retryable=False)
-        if not self._places.acquire(blocking=False):
+        try:
+            self._places.get_nowait()
+        except Empty:
             self._wait()
         try:
             try:
@@ -53,9 +60,13 @@ class FilePool(Generic[C]):
                 raw = self._open()
             self._holders.take(raw)
         except BaseException:
-            self._places.release()
+            self._free_places(1)
             raise
         return raw
+
+    def _free_places(self, count: int) -> None:
+        for _ in range(count):
+            self._places.put(None)
 
     def _wait(self) -> None:
         start_s, is_served = monotonic(), False
@@ -63,7 +74,9 @@ class FilePool(Generic[C]):
             self._waits += 1
             self._waiting += 1
         try:
-            is_served = self._places.acquire(timeout=self._timeout_s)
+            with suppress(Empty):
+                self._places.get(timeout=self._timeout_s)
+                is_served = True
         finally:
             with self._lock:
                 self._waiting -= 1
@@ -94,11 +107,11 @@ class FilePool(Generic[C]):
             raw.close()
         else:
             self._idle.append(raw)
-        self._places.release()
+        self._places.put(None)
 
     def close(self) -> None:
         self._is_closed = True
-        self._places.release(max(1, self._waiting))  # nobody waits any more
+        self._free_places(max(1, self._waiting))  # nobody waits any more
         while self._idle:
             self._idle.pop().close()
 
