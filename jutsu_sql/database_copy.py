@@ -111,11 +111,13 @@ def copy_database(
     BarStore(source)  # it must have been migrated
     copier = _Copier(target, f"copy of {source.config.display_url}", delete=delete)
     copies: list[SeriesCopy] = []
+    bars = 0
     with source.read_transaction() as tx:
         for row in tx.run("replica.series"):
             copies.append(copier.copy(tx, row))
+            bars += copies[-1].bars
             if progress is not None:
-                progress(sum(each.bars for each in copies))
+                progress(bars)
     return copies
 
 
