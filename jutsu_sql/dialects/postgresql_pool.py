@@ -22,6 +22,7 @@ from psycopg.pq.abc import PGconn
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from jutsu_sql.config import Config, redact
+from jutsu_sql.dialects.forks import follow_forks
 from jutsu_sql.dialects.holders import Holders
 from jutsu_sql.dialects.postgresql_servers import Servers
 from jutsu_sql.errors import ConnectionFailedError
@@ -93,7 +94,7 @@ class PostgresqlPool:
         self._limit = config.pool_size + config.max_overflow
         self._is_closed = False
         self._start_afresh()
-        _POOLS.add(self)
+        follow_forks(self)
 
     def _start_afresh(self) -> None:
         self._pool: _Generation | None = None
@@ -327,15 +328,3 @@ def _answers(pgconn: PGconn, timeout_s: float) -> bool:
             status = result.status
         if not _has_news(pgconn, max(0.0, until_s - monotonic())):
             return False
-
-
-_POOLS: WeakSet[PostgresqlPool] = WeakSet()
-
-
-def _start_afresh_in_child() -> None:
-    for pool in list(_POOLS):
-        pool.start_afresh_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_afresh_in_child)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, Generic, TypeVar
-from weakref import WeakSet
+from typing import Generic, TypeVar
 
 from jutsu_sql.config import Config
+from jutsu_sql.dialects.forks import follow_forks
 from jutsu_sql.dialects.holders import Holders
 from jutsu_sql.errors import ConnectionFailedError
 from jutsu_sql.stats import PoolStats
@@ -33,7 +32,7 @@ class FilePool(Generic[C]):
         self._connect = connect
         self._is_closed = False
         self._start_afresh()
-        _FILE_POOLS.add(self)
+        follow_forks(self)
 
     def _start_afresh(self) -> None:
         self._idle: list[C] = []
@@ -173,14 +172,4 @@ class MemoryPool(Generic[C]):
         return PoolStats(limit=1, size=1, in_use=len(self._holders), opened=1)
 
 
-_FILE_POOLS: WeakSet[FilePool[Any]] = WeakSet()
 _INHERITED: list[object] = []
-
-
-def _start_afresh_in_child() -> None:
-    for pool in list(_FILE_POOLS):
-        pool.start_afresh_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_afresh_in_child)
