@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from time import perf_counter_ns
+from time import perf_counter
 from typing import Any
 
 from jutsu_sql.config import Config
@@ -17,7 +18,6 @@ from jutsu_sql.queries import Kind, Query
 from jutsu_sql.stats import Stats
 
 _slow_log = logging.getLogger("jutsu_sql.slow")
-_NEVER_NS = 2**62
 _COUNTS: Mapping[Kind, Callable[[Any], int] | None] = {
     Kind.ONE: None,
     Kind.VALUE: None,
@@ -34,8 +34,8 @@ class Telemetry:
     def __init__(self, config: Config, dialect: Dialect) -> None:
         self._config = config
         self._dialect = dialect
-        self._observer = Observer(perf_counter_ns)
-        self._slow_ns = round(config.slow_query_ms * 1e6) or _NEVER_NS
+        self._observer = Observer(perf_counter)
+        self._slow_s = config.slow_query_ms / 1e3 or math.inf
         self._traced: Callable[[Query, Statement], Statement] | None = None
         if config.otel:
             from jutsu_sql.tracing import tracer
@@ -46,7 +46,7 @@ class Telemetry:
         """The statement, with all that the configuration wants told of it."""
         if self._config.telemetry:
             statement = self._observer.watch(
-                query.name, statement, _COUNTS[query.kind], self._slow_ns, self._reporter(query)
+                query.name, statement, _COUNTS[query.kind], self._slow_s, self._reporter(query)
             )
         return self._traced(query, statement) if self._traced else statement
 
@@ -54,7 +54,7 @@ class Telemetry:
         def report(
             raw: Any,
             params: Mapping[str, Any],
-            duration_ns: int,
+            duration_s: float,
             result: Any,
             error: BaseException | None,
         ) -> None:
@@ -62,7 +62,7 @@ class Telemetry:
             rows = 0 if result is None else 1 if count is None else count(result)
             facts = {
                 "query_name": query.name,
-                "duration_ms": duration_ns / 1e6,
+                "duration_ms": duration_s * 1e3,
                 "rows": rows,
                 "sqlstate": getattr(error, "sqlstate", None),
                 "params": dict(params) if self._config.slow_query_params else None,
@@ -81,22 +81,22 @@ class Telemetry:
 
     def watch_all(self, queries: Sequence[Query], run: Callable[[], list[Any]]) -> list[Any]:
         """Several calls in one round trip, whose time they share."""
-        start_ns = perf_counter_ns()
+        start_s = perf_counter()
         results = run()
         if self._config.telemetry and results:
-            share_ns = (perf_counter_ns() - start_ns) // len(results)
+            share_s = (perf_counter() - start_s) / len(results)
             for query, result in zip(queries, results, strict=True):
-                self._observer.count(query.name, _COUNTS[query.kind], result, share_ns)
+                self._observer.count(query.name, _COUNTS[query.kind], result, share_s)
         return results
 
     @contextmanager
     def bulk(self, name: str) -> Iterator[Bulk]:
         """A bulk load, which is counted if it succeeds."""
-        load, start_ns = Bulk(), perf_counter_ns()
+        load, start_s = Bulk(), perf_counter()
         yield load
         if self._config.telemetry:
-            duration_ns = perf_counter_ns() - start_ns
-            self._observer.count_bulk(name, load.rows, load.size_bytes, duration_ns)
+            duration_s = perf_counter() - start_s
+            self._observer.count_bulk(name, load.rows, load.size_bytes, duration_s)
 
     def stats(self) -> Stats:
         return self._observer.stats(self._dialect.pool_stats())
