@@ -159,7 +159,7 @@ class BatchWriter:
             tx.run("stage.forget_changes")
         if not new_only:
             if changed:
-                tx.run("stage.revise_changed")
+                tx.run("stage.revise")
                 load.updated += tx.run("stage.merge_changed")
             self._count_kept(tx.run("stage.kept"), batches)
 
