@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.copy_into import CopyReport, OnConflict, copy_into
-from jutsu_sql.dialects.base import Block, Dialect, Statement, name_blanks
+from jutsu_sql.dialects.base import Block, Dialect, Spool, Statement, name_blanks
 from jutsu_sql.dialects.checker import Checker
 from jutsu_sql.errors import (
     ConnectionFailedError,
@@ -467,6 +467,20 @@ class Connection:
         """
         with self._telemetry.bulk(name) as load:
             load.rows = self._dialect.bulk_load(self._raw, self._queries[name], load.weigh(blocks))
+            return load.rows
+
+    def spool(self, name: str) -> Spool | None:
+        """Where blocks for a bulk query gather, to be loaded later in the transaction.
+
+        None if the engine gains nothing by that, or has no place: then :meth:`bulk_load` them.
+        """
+        return self._dialect.spool(self._raw, self._queries[name])
+
+    def load_spool(self, spool: Spool) -> int:
+        """Insert what has gathered; gives the number of rows."""
+        with self._telemetry.bulk(spool.query.name) as load:
+            load.size_bytes = spool.size_bytes
+            load.rows = spool.load()
             return load.rows
 
     def copy_into(

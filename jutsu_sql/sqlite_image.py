@@ -9,7 +9,7 @@ Format: https://www.sqlite.org/fileformat2.html.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -23,7 +23,7 @@ _CELL_POINTER_BYTES = 2
 # Page 1 is the schema, page 2 the root of the table.
 _FIRST_LEAF = 3
 _PAGE_SIZE_OFFSET = 16
-_PAGE_COUNT_OFFSET = 28
+_CHANGE_COUNTER_OFFSET, _PAGE_COUNT_OFFSET, _VERSION_VALID_FOR_OFFSET = 24, 28, 92
 # Rowids from here on take four bytes as a varint, so that every cell has the same width.
 FIRST_ROWID, _END_ROWID = 2**21, 2**28
 _END_VARINT_1, _END_VARINT_2 = 2**7, 2**14
@@ -61,31 +61,42 @@ _ROWS_A_PART, _BYTES_A_PART = 65_536, 2**22
 Column = npt.NDArray[Any]
 
 
-def write(file: IO[bytes], template: bytes, blocks: Iterable[Sequence[Column]]) -> int:
-    """Write a database whose one table holds the rows of some blocks; gives their number.
+class Image:
+    """A database in ``file`` whose one table grows by blocks of columns, until it is finished.
 
     ``template`` is such a database with its table still empty: two pages, as ``serialize()`` gives
-    them. A block is equally long columns, of the same types in every block: bool, int8/16/32/64,
-    float32/64 or ``datetime64[us]`` (integers of microseconds); a NaN is read back as NULL. One
-    block at a time is in memory, and for each page the number of its last row.
-
-    Raises:
-        TypeError: a column's type has no fixed width.
-        ValueError: there are more rows or columns than such a file holds.
+    them. For each page the number of its last row is kept in memory.
     """
-    page_bytes = len(template) // 2
-    file.write(template)
-    next_rowid, rows, leaf, last_rowids = FIRST_ROWID, 0, None, [np.empty(0, dtype=np.int64)]
-    for columns in blocks:
-        leaf = leaf or _leaf_layout(columns, page_bytes)
-        leaves = _leaves(leaf, columns, next_rowid)
-        file.write(leaves.tobytes())
+
+    def __init__(self, file: IO[bytes], template: bytes) -> None:
+        file.seek(0)
+        file.write(template)
+        self._file = file
+        self._page_bytes = len(template) // 2
+        self._leaf: np.dtype[Any] | None = None
+        self._next_rowid = FIRST_ROWID
+        self._last_rowids = [np.empty(0, dtype=np.int64)]
+
+    def add(self, columns: Sequence[Column]) -> None:
+        """More rows: equally long columns, of the same types in every block.
+
+        Types are bool, int8/16/32/64, float32/64 or ``datetime64[us]`` (integers of microseconds);
+        a NaN is read back as NULL.
+
+        Raises:
+            TypeError: a column's type has no fixed width.
+            ValueError: there are more rows or columns than such a file holds.
+        """
+        self._leaf = self._leaf or _leaf_layout(columns, self._page_bytes)
+        leaves = _leaves(self._leaf, columns, self._next_rowid)
+        self._file.write(leaves.tobytes())
         a_leaf = leaves["cells"].shape[1]
-        last_rowids.append(next_rowid - 1 + a_leaf * np.arange(1, len(leaves) + 1))
-        next_rowid += leaves["cells"].size
-        rows += len(columns[0])
-    _write_tree(file, page_bytes, np.concatenate(last_rowids))
-    return rows
+        self._last_rowids.append(self._next_rowid - 1 + a_leaf * np.arange(1, len(leaves) + 1))
+        self._next_rowid += leaves["cells"].size
+
+    def finish(self) -> None:
+        """Make it a whole database."""
+        _write_tree(self._file, self._page_bytes, np.concatenate(self._last_rowids))
 
 
 def _leaf_layout(columns: Sequence[Column], page_bytes: int) -> np.dtype[Any]:
@@ -269,7 +280,7 @@ def row_bytes(columns: Sequence[Cells]) -> npt.NDArray[np.int64]:
 def write_cells(file: IO[bytes], template: bytes, columns: Sequence[Cells]) -> int:
     """Write a database whose one table holds columns of any width; gives the number of rows.
 
-    See :func:`write`, which is faster where every column is of fixed width. NULLs are NULL.
+    See :class:`Image`, which is faster where every column is of fixed width. NULLs are NULL.
 
     Raises:
         TypeError: a column's type has no stored form.
@@ -279,12 +290,16 @@ def write_cells(file: IO[bytes], template: bytes, columns: Sequence[Cells]) -> i
     page_bytes = len(template) // 2
     rows = len(columns[0])
     if all(column.is_fixed for column in columns):
-        blocks = parts(columns, _ROWS_A_PART, _BYTES_A_PART)
-        return write(file, template, ([c.values for c in block] for block in blocks))  # type: ignore[misc]
+        image = Image(file, template)
+        for block in parts(columns, _ROWS_A_PART, _BYTES_A_PART):
+            image.add([column.values for column in block])  # type: ignore[misc]
+        image.finish()
+        return rows
     if FIRST_ROWID + rows > _END_ROWID:
         raise ValueError(
             f"more than {_END_ROWID - FIRST_ROWID:,} rows are more than an image holds"
         )
+    file.seek(0)
     file.write(template)
     next_rowid, last_rowids = FIRST_ROWID, [np.empty(0, dtype=np.int64)]
     for part in parts(columns, _ROWS_A_PART, _BYTES_A_PART):
@@ -426,8 +441,16 @@ def _write_tree(file: IO[bytes], page_bytes: int, last_rowids: Column) -> None:
         return
     file.seek(page_bytes)
     file.write(root)
-    file.seek(_PAGE_COUNT_OFFSET)
-    file.write((next_page - 1).to_bytes(4, "big"))
+    file.seek(_CHANGE_COUNTER_OFFSET)
+    counter = int.from_bytes(file.read(4), "big") + 1
+    for offset, value in (
+        (_CHANGE_COUNTER_OFFSET, counter),
+        (_PAGE_COUNT_OFFSET, next_page - 1),
+        (_VERSION_VALID_FOR_OFFSET, counter),
+    ):
+        file.seek(offset)
+        file.write(value.to_bytes(4, "big"))
+    file.flush()
 
 
 def _interior(children: Column, last_rowids: Column, page_bytes: int) -> bytes:

@@ -254,7 +254,7 @@ class StageTopic:
     def clear(self) -> None:
         """Make room for the next batch of the same load."""
     def compare(self, *, observed_at: datetime | date | None) -> int:
-        """Find what is 'new', what is 'changed' and what is 'kept', so that a replay of stored bars writes nothing. A stored bar is kept when it was observed later than the batch: that covers a final bar that meets a partial one, which was observed before its interval ended. Every column is NOT NULL and finite, so <> says all there is to say."""
+        """Find what is 'new', what is 'changed' and what is 'kept', so that a replay of stored bars writes nothing. A stored bar is kept when it was observed later than the batch: that covers a final bar that meets a partial one, which was observed before its interval ended. Every column is NOT NULL and finite, so <> says all there is to say. The old values come along, so that the ledger needs not look them up again."""
     def conflict(self) -> StageConflictRow | None:
         """The first stored bar that the batch would meet, in key order."""
     def create(self) -> None:
@@ -271,8 +271,8 @@ class StageTopic:
         """Replace the stored bars that differ."""
     def merge_new(self) -> int:
         """Insert the new bars, in key order, which keeps two loaders from a deadlock."""
-    def revise_changed(self) -> int:
-        """Keep the bars that the batch replaces, unless this very load wrote them."""
+    def revise(self) -> int:
+        """Keep the bars that are about to be replaced or taken away, unless this very load wrote them."""
 
 class SnapshotsTopic:
     def obstacle(self) -> SnapshotsObstacleRow | None:
@@ -315,8 +315,6 @@ class RevisionsTopic:
         """Every version of one bar, oldest first: who brought it, when it was known, when it was superseded."""
     def replaced_observed_at(self, *, series_id: int, start: datetime | date, end: datetime | date, load_id: int) -> datetime | None:
         """The earliest observation of the bars of one series that a load replaced or deleted."""
-    def revise_gone(self) -> int:
-        """Keep the bars that an undo takes away."""
     def undo_stage(self, *, load_id: int | None, series_id: int | None, start: datetime | date | None, end: datetime | date | None, undone: int | None) -> int:
         """What taking back the load :undone means for one series from :start to :end: bars of it that are still current go back to what they replaced ('changed') or go away ('gone'); bars that it deleted and nobody has written since come back ('new'). What later loads have made is left alone."""
 

@@ -57,6 +57,14 @@ deletes = st.builds(
 )
 # Of the load of that number so far: of undos as well.
 undos = st.builds(Undo, st.integers(0, 9))
+
+
+@pytest.fixture
+def small_spools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that gather, where they do, are loaded by size as well as by what follows."""
+    monkeypatch.setattr("jutsu_sql.store.batches._SPOOL_ROWS", 4)
+
+
 # Before which statement a load crashes, if at all.
 crashes = st.one_of(st.none(), st.none(), st.integers(0, 15))
 
@@ -69,6 +77,7 @@ crashes = st.one_of(st.none(), st.none(), st.integers(0, 15))
         st.tuples(st.one_of(writes, writes, deletes, undos), crashes), min_size=1, max_size=8
     )
 )
+@pytest.mark.usefixtures("small_spools")
 def test_the_ledger_agrees_with_a_plain_model(
     db: Database, store: BarStore, steps: list[tuple[Action, int | None]]
 ) -> None:
@@ -202,8 +211,12 @@ def test_content_that_is_in_is_skipped(store: BarStore, db: Database) -> None:
     assert not store.write(rows, source="m", content_sha256="aa").skipped
 
 
-def test_an_iterator_of_many_parts(store: BarStore) -> None:
+@pytest.mark.parametrize("spool_rows", [1, 20, 1_000])
+def test_an_iterator_of_many_parts(
+    store: BarStore, monkeypatch: pytest.MonkeyPatch, spool_rows: int
+) -> None:
     """More of them than SQLite attaches files, some of them new and some of them corrections."""
+    monkeypatch.setattr("jutsu_sql.store.batches._SPOOL_ROWS", spool_rows)
     first = {("A", i): 1.0 for i in range(30)}
     store.write(bars_of(first), source="m")
     parts = [bars_of({("A", i): 2.0, (f"N{i}", 0): 3.0}) for i in range(30)]

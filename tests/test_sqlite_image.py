@@ -27,10 +27,17 @@ def template(width: int, page_bytes: int) -> bytes:
         return scratch.serialize()
 
 
+def write(file: io.BytesIO, empty: bytes, blocks: list[Columns]) -> None:
+    image = sqlite_image.Image(file, empty)
+    for block in blocks:
+        image.add(block)
+    image.finish()
+
+
 @contextmanager
 def written(empty: bytes, blocks: list[Columns]) -> Iterator[sqlite3.Connection]:
     file = io.BytesIO()
-    assert sqlite_image.write(file, empty, blocks) == sum(len(block[0]) for block in blocks)
+    write(file, empty, blocks)
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.deserialize(file.getvalue())
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -86,16 +93,16 @@ def test_no_rows() -> None:
 
 
 def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(columns: Columns) -> None:
-        sqlite_image.write(io.BytesIO(), template(len(columns), 512), [columns])
+    def refuse(columns: Columns) -> None:
+        write(io.BytesIO(), template(len(columns), 512), [columns])
 
     with pytest.raises(TypeError, match="column 0: object has no fixed width"):
-        write([np.array(["x"], dtype=object)])
+        refuse([np.array(["x"], dtype=object)])
     with pytest.raises(ValueError, match="200 columns are more"):
-        write([np.arange(1)] * 200)
+        refuse([np.arange(1)] * 200)
     monkeypatch.setattr(sqlite_image, "_END_ROWID", sqlite_image.FIRST_ROWID + 100)
     with pytest.raises(ValueError, match="more than 100 rows"):
-        write([np.arange(101)])
+        refuse([np.arange(101)])
 
 
 NUMBERS = st.one_of(

@@ -28,6 +28,20 @@ Column = npt.NDArray[Any]
 Block = Mapping[str, Column]
 
 
+class Spool(Protocol):
+    """Rows for a bulk query that gather until the time has come to load them."""
+
+    query: Query
+    rows: int
+    size_bytes: int
+
+    def add(self, blocks: Iterable[Block]) -> None:
+        """More blocks of equally long columns, of the same types in all of them."""
+
+    def load(self) -> int:
+        """Insert the rows, once, in the transaction in which they gathered; gives their number."""
+
+
 class Dialect(Protocol):
     """One engine with its connections. Every method may be called from any thread."""
 
@@ -54,6 +68,12 @@ class Dialect(Protocol):
 
     def bulk_load(self, raw: Any, query: Query, blocks: Iterable[Block]) -> int:
         """Insert blocks of equally long columns by a bulk query; gives the number of rows."""
+
+    def spool(self, raw: Any, query: Query) -> Spool | None:
+        """Where blocks for a bulk query gather in a transaction while other queries run.
+
+        None where they go in at once: there is no place, or nothing to gain.
+        """
 
     def describe_table(self, raw: Any, name: Sequence[str]) -> Table:
         """A table by its name, or schema and name, as they are stored."""

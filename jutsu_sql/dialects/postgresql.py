@@ -277,6 +277,9 @@ class PostgresqlDialect:
                 raise errors.ConnectionFailedError(str(error), query_name=query.name) from error
             raise translate(error, query.name) from error
 
+    def spool(self, raw: Connection, query: Query) -> None:
+        """A COPY of many batches is no faster than one of each."""
+
     def describe_table(self, raw: Connection, name: Sequence[str]) -> Table:
         quoted = ".".join(map(quote_identifier, name))
         rows = self._run(raw, "copy.columns", table_name=quoted)

@@ -67,7 +67,7 @@ _WAL_RESET_FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 # A log that stays larger after a checkpoint is told of.
 _LONG_LOG_BYTES = 256 * 2**20
 # What a bulk query reads from.
-_BATCH_TABLE = re.compile(r"\bFROM\s+(batch)\.(\w+)", re.IGNORECASE)
+_BATCH_TABLE = re.compile(r"\bFROM\s+batch\.(\w+)", re.IGNORECASE)
 # What a declared type holds, by its first word. SQLite itself only knows affinities, so that what
 # is not named here is taken by those (datatype3.html, 3.1); a STRICT table has no other names.
 _HOLDS = {
@@ -149,13 +149,77 @@ class _Connection(sqlite3.Connection):
     """A connection that knows whose turn it is to write, and which batches it has attached."""
 
     turn: WriteTurn
-    batches: dict[str, Path]
+    batches: dict[str, tuple[Path, IO[bytes]]]
     # Reused by point lookups: making a cursor costs one 5 % of its time.
     cursor_of_one: sqlite3.Cursor
     # A statement that is not done: as long as it is not, every other one sees the same state.
     view: sqlite3.Cursor | None = None
     # Whether the database is attached that results are read from.
     has_found = False
+
+
+class _Spool:
+    """A file of rows for a bulk query, attached while it grows."""
+
+    def __init__(
+        self,
+        raw: _Connection,
+        query: Query,
+        table: str,
+        names: Sequence[str],
+        image: sqlite_image.Image,
+    ) -> None:
+        self.query = query
+        self.rows = self.size_bytes = 0
+        self._raw = raw
+        self._table = table
+        self._names = names
+        self._image = image
+
+    def add(self, blocks: Iterable[Block]) -> None:
+        with _translated(self.query.name):
+            for block in blocks:
+                columns = ordered_columns(self.query, self._names, block)
+                self._image.add(columns)
+                self.rows += len(columns[0])
+                self.size_bytes += sum(column.nbytes for column in columns)
+
+    def load(self) -> int:
+        with _translated(self.query.name):
+            self._image.finish()
+            return _insert_batch(self._raw, self.query, self._table)
+
+
+@contextmanager
+def _translated(query_name: str | None = None) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translate(error, query_name) from error
+    except OSError as error:
+        raise errors.DatabaseFullError(
+            f"cannot write the batch to a temporary file (TMPDIR): {error.strerror}",
+            query_name=query_name,
+        ) from error
+
+
+def _discard(path: Path, file: IO[bytes]) -> None:
+    with suppress(OSError):  # on a full disk: what is not written yet is not wanted any more
+        file.close()
+    path.unlink(missing_ok=True)
+
+
+def _batch_table(query: Query) -> str:
+    source = _BATCH_TABLE.search(query.statements[0])
+    if source is None:
+        raise errors.QueryError(
+            f"{query.name} does not select from a table of batch", query_name=query.name
+        )
+    return source[1]
+
+
+def _insert_batch(raw: _Connection, query: Query, table: str) -> int:
+    return raw.execute(_BATCH_TABLE.sub(f"FROM {table}", query.statements[0])).rowcount
 
 
 class SqliteDialect:
@@ -358,52 +422,46 @@ class SqliteDialect:
         if not raw.in_transaction:
             with self.transaction(raw):
                 return self.bulk_load(raw, query, blocks)
-        text = query.statements[0]
-        source = _BATCH_TABLE.search(text)
-        if source is None:
-            raise errors.QueryError(
-                f"{query.name} does not select from a table of batch", query_name=query.name
-            )
-        template, names = self._batch_template(source[2])
-        columns = (ordered_columns(query, names, block) for block in blocks)
+        spool = self.spool(raw, query)
+        if spool is not None:
+            spool.add(blocks)
+            return spool.load()
         try:
-            if self._has_place(raw):
-                # Nothing can be detached before the transaction ends: each batch has its own name.
-                schema = f"{source[1]}{len(raw.batches)}"
-                self._attach(raw, schema, lambda file: sqlite_image.write(file, template, columns))
-                rows_name = f"{schema}.{source[2]}"
-            else:
-                rows_name = self._bind_rows(raw, names, columns)
-            rows = raw.execute(text[: source.start(1)] + rows_name + text[source.end(2) :]).rowcount
-            if rows_name == _BOUND_TABLE:
-                raw.execute(fill(self._queries["copy.drop"]))
+            self._bind_rows(raw, query, blocks)
+            rows = _insert_batch(raw, query, _BOUND_TABLE)
+            raw.execute(fill(self._queries["copy.drop"]))
         except sqlite3.Error as error:
             raise translate(error, query.name) from error
-        except OSError as error:
-            raise errors.DatabaseFullError(
-                f"cannot write the batch to a temporary file (TMPDIR): {error.strerror}",
-                query_name=query.name,
-            ) from error
         return rows
+
+    def spool(self, raw: _Connection, query: Query) -> _Spool | None:
+        if not self._has_place(raw):
+            return None
+        table = _batch_table(query)
+        template, names = self._batch_template(table)
+        with _translated(query.name):
+            schema, file = self._attach(raw, template)
+            return _Spool(
+                raw, query, f"{schema}.{table}", names, sqlite_image.Image(file, template)
+            )
 
     def _has_place(self, raw: _Connection) -> bool:
         """Whether one more file can be attached in this transaction."""
         return len(raw.batches) < _MAX_BATCHES and self._query(raw, "copy.encoding") == "UTF-8"
 
-    def _bind_rows(
-        self, raw: _Connection, names: Sequence[str], blocks: Iterable[Sequence[Column]]
-    ) -> str:
-        """The way of a long transaction, one value at a time: half as fast."""
+    def _bind_rows(self, raw: _Connection, query: Query, blocks: Iterable[Block]) -> None:
+        """The way of a long transaction, one value at a time: a third as fast."""
+        _, names = self._batch_template(_batch_table(query))
         blanks = {"staged": listed(names), "marks": ", ".join("?" * len(names))}
         raw.execute(fill(self._queries["copy.stage"], **blanks))
         insert = fill(self._queries["copy.stage_rows"], **blanks)
-        for columns in blocks:
+        for block in blocks:
+            columns = ordered_columns(query, names, block)
             for start in range(0, len(columns[0]), _BOUND_ROWS):
                 part = (column[start : start + _BOUND_ROWS] for column in columns)
                 native = (c.view(np.int64) if c.dtype.kind == "M" else c for c in part)
                 values = (column.tolist() for column in native)
                 raw.executemany(insert, zip(*values, strict=True))
-        return _BOUND_TABLE
 
     def describe_table(self, raw: _Connection, name: Sequence[str]) -> Table:
         *schema, table = name
@@ -488,13 +546,9 @@ class SqliteDialect:
         return bool(sqlite_image.row_bytes(cells).max(initial=0) <= largest)
 
     def _attach_cells(self, raw: _Connection, template: bytes, cells: Sequence[Cells]) -> str:
-        schema = f"batch{len(raw.batches)}"
-        try:
-            self._attach(raw, schema, lambda file: sqlite_image.write_cells(file, template, cells))
-        except OSError as error:
-            raise errors.DatabaseFullError(
-                f"cannot write the batch to a temporary file (TMPDIR): {error.strerror}"
-            ) from error
+        with _translated():
+            schema, file = self._attach(raw, template)
+            sqlite_image.write_cells(file, template, cells)
         return f"{quote_identifier(schema)}.copy_rows"
 
     def _stage_cells(
@@ -506,28 +560,33 @@ class SqliteDialect:
             raw.executemany(insert, zip(*map(_driver_values, part), strict=True))
         return _BOUND_TABLE
 
-    def _attach(self, raw: _Connection, schema: str, write: Callable[[IO[bytes]], object]) -> None:
-        with tempfile.NamedTemporaryFile(prefix="jutsu_sql-", suffix=".db", delete=False) as file:
-            path = Path(file.name)
-            try:
-                write(file)
-                file.flush()
-                # Nobody else knows the file, so that nothing in it needs a lock.
-                raw.execute(self._text("batch.attach"), (f"{path.as_uri()}?immutable=1", schema))
-            except BaseException:
-                path.unlink()
-                raise
-            raw.batches[schema] = path
-            # The engine has it open: without a name it goes when the process does, however that
-            # ends. Windows keeps the names of open files, and so this one until it is detached.
-            with suppress(PermissionError):
-                path.unlink()
+    def _attach(self, raw: _Connection, template: bytes) -> tuple[str, IO[bytes]]:
+        """A file beside the database that holds ``template``; the engine looks again at each use.
+
+        Nothing can be detached before the transaction ends: each file has its own name.
+        """
+        schema = f"batch{len(raw.batches)}"
+        number, name = tempfile.mkstemp(prefix="jutsu_sql-", suffix=".db")
+        file, path = os.fdopen(number, "w+b"), Path(name)
+        try:
+            file.write(template)
+            file.flush()
+            raw.execute(self._text("batch.attach"), (f"{path.as_uri()}?mode=ro", schema))
+        except BaseException:
+            _discard(path, file)
+            raise
+        raw.batches[schema] = path, file
+        # The engine has it open: without a name it goes when the process does, however that
+        # ends. Windows keeps the names of open files, and so this one until it is detached.
+        with suppress(PermissionError):
+            path.unlink()
+        return schema, file
 
     def _detach_batches(self, raw: _Connection) -> None:
         while raw.batches:
-            schema, path = raw.batches.popitem()
+            schema, (path, file) = raw.batches.popitem()
             raw.execute(self._text("batch.detach"), (schema,))
-            path.unlink(missing_ok=True)
+            _discard(path, file)
 
     def _batch_template(self, table: str) -> tuple[bytes, list[str]]:
         """The file of an empty batch, and its columns in order."""
@@ -544,8 +603,8 @@ class SqliteDialect:
 
     def batch_image(self, query: Query) -> bytes | None:
         """The file of the empty batch that a bulk query selects from, if it is one."""
-        source = _BATCH_TABLE.search(query.statements[0])
-        return self._batch_template(source[2])[0] if source else None
+        has_batch = _BATCH_TABLE.search(query.statements[0])
+        return self._batch_template(_batch_table(query))[0] if has_batch else None
 
     def explain(
         self, raw: _Connection, query: Query, params: Mapping[str, Any], *, analyze: bool

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.database import Call, Connection
+from jutsu_sql.dialects.base import Spool
 from jutsu_sql.errors import BarConflictError, DatabaseLockedError, IntegrityError
 from jutsu_sql.instants import datetime_from_us, us_from_datetime
 from jutsu_sql.store.loads import Load, Touched, resolve_series, series_note
@@ -22,6 +23,8 @@ _BLOCK_ROWS = 32_768
 # A batch that has this share of its range's intervals, or more, is compared with what is stored
 # there before anything is staged. A stock's minutes are a fifth of all minutes.
 _DENSE_SHARE = 1 / 8
+# So many bars gather before they are loaded, then twice as many as are in: few files carry all.
+_SPOOL_ROWS, _SPOOL_GROWTH = 1_000_000, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,14 @@ class BatchWriter:
         self._on_conflict = on_conflict
         self._may_be_bare = may_be_bare
         self._has_stage = False
+        self._spool: Spool | None = None
+        # The first and the last time of what has gathered there, by series.
+        self._gathered: dict[int, tuple[datetime, datetime]] = {}
 
     def write(self, bars: Bars, batches: Sequence[Batch]) -> None:
         """Store what is new or changed, keep what that replaces, and count."""
+        if any(self._meets_gathered(batch) for batch in batches):
+            self._load_gathered()
         overlapping = self._note(batches)
         direct, staged = [], []
         for batch in batches:
@@ -90,13 +98,14 @@ class BatchWriter:
                     staged.append(changed)
         direct = [batch for batch in direct if len(batch.rows)]
         staged = [batch for batch in staged if len(batch.rows)]
-        if direct and not self._load_directly(bars, direct):
+        if direct and not (self._gather(bars, direct) or self._load_directly(bars, direct)):
             staged += direct
         if staged:
             self._load_staged(bars, staged)
 
     def finish(self) -> None:
-        """Leave no stage behind."""
+        """Load what has gathered, and leave no stage behind."""
+        self._load_gathered()
         if self._has_stage:
             self._tx.run("stage.drop")
 
@@ -110,6 +119,38 @@ class BatchWriter:
         ]
         _, *found = self._tx.run_all([series_note(self._load, touched), *probes])
         return {b.series_id for b, overlaps in zip(older, found, strict=True) if overlaps}
+
+    def _meets_gathered(self, batch: Batch) -> bool:
+        first, last = self._gathered.get(batch.series_id, (batch.last, batch.first))
+        return batch.series_id in self._gathered and first <= batch.last and batch.first <= last
+
+    def _gather(self, bars: Bars, batches: Sequence[Batch]) -> bool:
+        """Whether the batches wait to be loaded with what follows, as the engine gains by it."""
+        self._spool = self._spool or self._tx.spool("bars.load")
+        if self._spool is None:
+            return False
+        self._spool.add(_blocks(bars, batches, self._load.load_id))
+        for batch in batches:
+            first, last = self._gathered.get(batch.series_id, (batch.first, batch.last))
+            self._gathered[batch.series_id] = min(first, batch.first), max(last, batch.last)
+        if self._spool.rows >= max(_SPOOL_ROWS, _SPOOL_GROWTH * self._load.inserted):
+            self._load_gathered()
+        return True
+
+    def _load_gathered(self) -> None:
+        """In an engine that spools nobody else writes: what met no stored bar meets none now."""
+        spool, self._spool = self._spool, None
+        if spool is None:
+            return
+        if self._may_be_bare and self._tx.run("bars.bare_pays", rows=spool.rows):
+            self._tx.run("bars.make_bare")
+            self._tx.load_spool(spool)
+            self._tx.run("bars.make_whole")
+        else:
+            self._tx.load_spool(spool)
+        self._load.inserted += spool.rows
+        self._load.changed_ids.update(self._gathered)
+        self._gathered.clear()
 
     def _load_directly(self, bars: Bars, batches: Sequence[Batch]) -> bool:
         """Whether it could be done: plain SQL by someone who takes no lock may come in between."""
@@ -159,7 +200,7 @@ class BatchWriter:
             tx.run("stage.forget_changes")
         if not new_only:
             if changed:
-                tx.run("stage.revise_changed")
+                tx.run("stage.revise")
                 load.updated += tx.run("stage.merge_changed")
             self._count_kept(tx.run("stage.kept"), batches)
 

@@ -44,9 +44,8 @@ def undo_load(db: Database, load_id: int) -> UndoReport:
         tx.run("stage.create")
         for span in spans:
             tx.run("revisions.undo_stage", undone=load_id, load_id=load.load_id, **span)
-        tx.run("revisions.revise_gone")
+        tx.run("stage.revise")
         load.deleted = tx.run("revisions.delete_gone")
-        tx.run("stage.revise_changed")
         restored = tx.run("stage.merge_changed")
         reinserted = tx.run("stage.merge_new")
         tx.run("stage.drop")

@@ -4,7 +4,10 @@
 -- kind: exec
 -- timestamps: start, end
 -- after: stage.create
-INSERT INTO stage_changes (series_id, load_id, ts, open, high, low, close, volume, change)
+INSERT INTO stage_changes (
+    series_id, load_id, ts, open, high, low, close, volume, change,
+    old_load_id, old_open, old_high, old_low, old_close, old_volume
+)
 SELECT
     b.series_id,
     CAST(:load_id AS int),
@@ -14,7 +17,8 @@ SELECT
     coalesce(r.low, b.low),
     coalesce(r.close, b.close),
     coalesce(r.volume, b.volume),
-    CASE WHEN r.series_id IS NULL THEN 'gone' ELSE 'changed' END
+    CASE WHEN r.series_id IS NULL THEN 'gone' ELSE 'changed' END,
+    b.load_id, b.open, b.high, b.low, b.close, b.volume
 FROM bars AS b
 LEFT JOIN bar_revisions AS r
     ON r.series_id = b.series_id AND r.ts = b.ts AND r.superseded_by = b.load_id
@@ -24,7 +28,8 @@ WHERE
     AND b.load_id = CAST(:undone AS int)
 UNION ALL
 SELECT
-    r.series_id, CAST(:load_id AS int), r.ts, r.open, r.high, r.low, r.close, r.volume, 'new'
+    r.series_id, CAST(:load_id AS int), r.ts, r.open, r.high, r.low, r.close, r.volume, 'new',
+    NULL, NULL, NULL, NULL, NULL, NULL
 FROM bar_revisions AS r
 JOIN loads AS undone ON undone.load_id = r.superseded_by
 LEFT JOIN bars AS b ON b.series_id = r.series_id AND b.ts = r.ts

@@ -50,7 +50,28 @@ def fault_at(step: int | str | None, fault: Callable[[], object]) -> Iterator[li
         meet(name)
         return bulk_load(connection, name, met_blocks())
 
+    spool = Connection.spool
+
+    def spool_in_steps(connection: Connection, name: str) -> Any:
+        made: Any = spool(connection, name)
+        if made is None:
+            return None
+        add, load = made.add, made.load
+
+        def add_in_steps(blocks: Iterable[Any]) -> None:
+            for block in blocks:
+                add([block])
+                meet(f"{name}, under way")
+
+        def load_in_steps() -> Any:
+            meet(name)
+            return load()
+
+        made.add, made.load = add_in_steps, load_in_steps
+        return made
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "spool", spool_in_steps)
         patch.setattr(Connection, "run", met_by(Connection.run))
         patch.setattr(Connection, "run_all", run_all_in_steps)
         patch.setattr(Connection, "bulk_load", bulk_load_in_steps)
