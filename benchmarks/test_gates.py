@@ -23,7 +23,7 @@ _IMPORT_LIMIT = 1.5
 _MEMORY_LIMIT_MB = 100.0
 _TELEMETRY_LIMIT_US = 1.0
 _PING_LIMIT = 1.15
-_LOOKUPS, _PAIRS = 100, 401
+_LOOKUPS, _PAIRS = 100, 201
 _TIMED = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
 
 
@@ -100,6 +100,8 @@ def _fastest_s(
     return statistics.quantiles(subject_s, n=10)[0], statistics.quantiles(reference_s, n=10)[0]
 
 
+# The code is the same on both engines, and round trips of 60 us and more differ by more than 1 us.
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_telemetry(benchmark: Any, database_url: str) -> None:
     """What counting adds to a call, on one and the same pinned connection."""
     with (
@@ -111,9 +113,7 @@ def test_telemetry(benchmark: Any, database_url: str) -> None:
         counted_s, bare_s = _fastest_s(benchmark, subject.run, reference.run)
     added_us = (counted_s - bare_s) * 1e6
     benchmark.extra_info["added_us"] = added_us
-    # The code is the same on both engines; round trips of 60 us and more differ by more than 1 us.
-    if not counted.can_write_in_parallel:
-        assert added_us <= _TELEMETRY_LIMIT_US
+    assert added_us <= _TELEMETRY_LIMIT_US
 
 
 def test_pre_ping(benchmark: Any, database_url: str) -> None:

@@ -348,7 +348,7 @@ SCENARIOS = (
         "one bar by its key, from 30 threads through the pool, against the same on a pool of the"
         " bare driver's connections without pings",
         "calls",
-        15,
+        9,
         _pool_ratio,
         Metric.RATIO,
         {"sqlite": 1.5, "postgresql": 1.11},
