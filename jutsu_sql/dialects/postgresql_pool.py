@@ -18,7 +18,6 @@ import psycopg
 import psycopg_pool
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.pq.abc import PGconn
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from jutsu_sql.config import Config, redact
@@ -47,6 +46,8 @@ class Connection(psycopg.Connection[Any]):
     # Reused by queries of one row: making a cursor costs a point lookup 13 of its 70 us.
     cursor_of_one: psycopg.Cursor[Any]
     home: _Generation
+    # Whether the server sends something, or closes the connection, within so many seconds.
+    has_news: Callable[[float], bool]
     opened_s = idle_since_s = 0.0
 
     @classmethod
@@ -216,6 +217,7 @@ class PostgresqlPool:
     def _set_up(self, raw: Connection) -> None:
         self._configure(raw)
         raw.cursor_of_one = raw.cursor(binary=True)
+        raw.has_news = _listen(raw.pgconn.socket)
         raw.opened_s = raw.idle_since_s = monotonic()
         self._failure = None
         with self._lock:
@@ -255,10 +257,10 @@ class PostgresqlPool:
         # A server that ends a connection says so: that is seen without asking, at every checkout.
         is_fresh = monotonic() - raw.idle_since_s < _PING_AFTER_IDLE_S
         is_primary = not self._servers.is_demoted(raw.pgconn)
-        if is_primary and is_fresh and not _has_news(raw.pgconn, 0.0):
+        if is_primary and is_fresh and not raw.has_news(0.0):
             return
         with suppress(psycopg.Error):
-            if is_primary and _answers(raw.pgconn, _PING_TIMEOUT_S):
+            if is_primary and _answers(raw, _PING_TIMEOUT_S):
                 return
         with self._lock:
             self._lost += 1
@@ -304,18 +306,19 @@ def _disown(raw: Connection) -> None:
         raw.close()
 
 
-def _has_news(pgconn: PGconn, timeout_s: float) -> bool:
-    """Whether the server has sent something, or closed the connection."""
+def _listen(number: int) -> Callable[[float], bool]:
+    """Made once for each connection: it is asked at every checkout."""
     if not hasattr(select, "poll"):
-        return bool(select.select([pgconn.socket], [], [], timeout_s)[0])
+        return lambda timeout_s: bool(select.select([number], [], [], timeout_s)[0])
     poll = select.poll()
-    poll.register(pgconn.socket, select.POLLIN)
-    return bool(poll.poll(timeout_s * 1000))
+    poll.register(number, select.POLLIN)
+    return lambda timeout_s: bool(poll.poll(timeout_s * 1000))
 
 
-def _answers(pgconn: PGconn, timeout_s: float) -> bool:
+def _answers(raw: Connection, timeout_s: float) -> bool:
     """Whether the server answers an empty query in time; the driver itself would wait for ever."""
     until_s = monotonic() + timeout_s
+    pgconn = raw.pgconn
     pgconn.send_query(b"")
     pgconn.flush()
     status = None
@@ -326,5 +329,5 @@ def _answers(pgconn: PGconn, timeout_s: float) -> bool:
             if result is None:
                 return status == ExecStatus.EMPTY_QUERY
             status = result.status
-        if not _has_news(pgconn, max(0.0, until_s - monotonic())):
+        if not raw.has_news(max(0.0, until_s - monotonic())):
             return False
