@@ -17,7 +17,7 @@ import pytest
 from pyarrow import feather
 
 from jutsu_sql.errors import BarsError, ConfigError, NaiveTimestampError, SourceError
-from jutsu_sql.sources import FileBars, find_files, raw_stamps, read_file
+from jutsu_sql.sources import FileBars, find_files, raw_stamps, read_file, refused_lines
 from jutsu_sql.sources.numbers import decimal_mark
 from jutsu_sql.sources.shapes import SHAPES
 
@@ -48,6 +48,14 @@ SAMPLES: dict[str, tuple[str, str, dict[str, Any], tuple[Any, ...]]] = {
         "2024-01-02,2,3,0.5,1,10\n2024-01-03,2,3,0.5,1,10\n",
         {},
         ("yahoo", ["SPY"], "1D", "2024-01-02", (1, 3, 0.5, 2, 10)),
+    ),
+    "yfinance-three-rows-many-symbols": (
+        "prices.csv",
+        "Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume\n"
+        "Ticker,SPY,IBM,SPY,IBM,SPY,IBM,SPY,IBM,SPY,IBM\nDate,,,,,,,,,,\n"
+        "2024-01-02,2,20,3,30,0.5,5,1,10,10,100\n2024-01-03,2,20,3,30,0.5,5,1,10,10,100\n",
+        {},
+        ("yahoo", ["SPY", "IBM"], "1D", "2024-01-02", (1, 3, 0.5, 2, 10)),
     ),
     "stooq-web": (
         "aapl_us_d.csv",
@@ -547,10 +555,6 @@ HEADER = "date,open,high,low,close,volume\n"
          "--as lean-equity.*--as lean "),
         ("X_1W.csv", f"{HEADER}2024-01-07,{ROW}2024-01-14,{ROW}", SourceError, "--stamp start"),
         ("X.csv", "1,2,3\n4,5,6\n", SourceError, "looks like data"),
-        ("prices.csv",
-         "Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume\n"
-         "Ticker,A,B,A,B,A,B,A,B,A,B\nDate,,,,,,,,,,\n2024-01-02,1,1,1,1,1,1,1,1,1,1\n",
-         SourceError, "several symbols side by side|could each be"),
         ("glbx.csv",
          "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume\n"
          "1704205800000000000,33,1,118,1,1,1,1,1\n1704205800000000000,33,1,119,1,1,1,1,1\n",
@@ -564,6 +568,36 @@ def test_what_cannot_be_known_is_asked_for(
 ) -> None:
     with pytest.raises(error, match=message):
         read_file(write(name, text))
+
+
+def test_bars_side_by_side(write: Any) -> None:
+    """A symbol without a bar on a date has empty cells there; every other row is one, also bad."""
+    lines = [
+        "Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume",
+        "Ticker,A,B,A,B,A,B,A,B,A,B",
+        "Date,,,,,,,,,,",
+        "2024-01-05,2,20,3,30,1,10,2,20,5,50",
+        "2024-01-06,,21,,30,,10,,20,,50",
+        "2024-01-07,,,,,,,,,,",
+        "2024-01-08,2,9",
+        "2024-01-09,9,8,3,30,1,10,2,20,5,50",
+        "2024-01-10,2,20,3,30,1,10,2,20,5,50",
+    ]
+    found = read_file(write("prices.csv", "\n".join(lines)), timeframe="1D")
+    symbols = [found.bars.series[code].symbol for code in found.bars.series_index]
+    rows = [(symbol, int(line)) for symbol, line in zip(symbols, found.lines, strict=True)]
+    assert sorted(rows) == [
+        *(("A", line) for line in (4, 6, 7, 8, 9)),
+        *(("B", line) for line in (4, 5, 8, 9)),
+    ]
+    refused = refused_lines(found)
+    assert sorted((each.line, each.reason) for each in refused) == [
+        (6, "open, high, low, close, volume missing or not finite"),
+        (7, "3 fields where the header has 11"),
+        (8, "close 8.0 is below low 10.0"),
+        (8, "close 9.0 is above high 3.0"),
+    ]
+    assert {each.text for each in refused if each.line == 8} == {lines[7]}
 
 
 def test_options_answer_what_is_asked(write: Any) -> None:

@@ -118,8 +118,8 @@ def import_file(
         # All at once, when the first is asked for: the file is read again for them. If they are all
         # that the file has, this raises, and the load does not happen.
         if not refused:
-            refused.update((each.line, each) for each in refused_lines(parsed))
-        each = refused[int(parsed.lines[rejection.row])]
+            refused.update(_refused_rows(parsed))
+        each = refused[rejection.row]
         return each.line, each.reason, each.text
 
     report = store.write(
@@ -172,22 +172,30 @@ def refused_lines(parsed: FileBars, *, strict: bool = False) -> list[RefusedLine
     Raises:
         SourceError: that is every line. RejectedBarsError: with ``strict``, that is any line.
     """
+    return list(_refused_rows(parsed, strict=strict).values())
+
+
+def _refused_rows(parsed: FileBars, *, strict: bool = False) -> dict[int, RefusedLine]:
+    """Those lines by row: of one line there may be several, side by side."""
     validation = parsed.bars.validate()
     rejections = validation.rejections
     texts = parsed.texts([rejection.row for rejection in rejections])
-    refused = [
-        RefusedLine(
+    refused = {
+        rejection.row: RefusedLine(
             int(parsed.lines[rejection.row]),
             _reason(parsed, rejection),
             texts.get(rejection.row, ""),
         )
         for rejection in rejections
-    ]
+    }
     if not len(validation.order):
-        raise SourceError(f"no row can be stored: {_listed(refused)}", path=str(parsed.file))
+        raise SourceError(
+            f"no row can be stored: {_listed(refused.values())}", path=str(parsed.file)
+        )
     if strict and refused:
         raise RejectedBarsError(
-            f"{parsed.file}: {len(refused)} rows refused, nothing was written: {_listed(refused)}",
+            f"{parsed.file}: {len(refused)} rows refused, nothing was written:"
+            f" {_listed(refused.values())}",
             rejections=rejections,
         )
     return refused

@@ -106,7 +106,7 @@ def _footer(rows: Rows, last_line: str) -> str | None:
     """The last line, if it is words in a single cell."""
     cells = cells_of(last_line, rows.recognised.delimiter)
     is_one = len([cell for cell in cells if cell]) == 1 < len(rows.recognised.names)
-    is_broken = rows.count - 1 in rows.faults
+    is_broken = rows.count - 1 in rows.faults and not rows.recognised.beside
     if rows.count > 1 and is_one and is_broken and _FOOTER.search(last_line):
         return last_line
     return None
@@ -119,15 +119,46 @@ def _add(file: DataFile, rows: Rows, block: Block, filled: npt.NDArray[np.int64]
     good = np.ones(len(filled), dtype=np.bool_)
     good[list(broken)] = False
     good = good[keep]
-    row_of = rows.count + np.cumsum(keep) - 1
-    for at, reason in broken.items():
-        if reason is not None:
-            rows.faults[int(row_of[at])] = reason
+    place_of = np.cumsum(keep) - 1
+    reasons = {int(place_of[at]): text for at, text in broken.items() if text is not None}
     if broken:
         # A null index gives a null: the broken rows take their places again.
         table = table.take(pa.array(np.cumsum(good) - 1, mask=~good))
+    lines = block.first_line + filled[keep]
+    if rows.recognised.beside:
+        _add_beside(rows, table, lines, reasons)
+        return
+    rows.faults.update({rows.count + place: text for place, text in reasons.items()})
     columns = {name: one_array(table[str(at)]) for name, at in rows.recognised.columns.items()}
-    rows.add(columns, block.first_line + filled[keep])
+    rows.add(columns, lines)
+
+
+def _add_beside(
+    rows: Rows, table: Any, lines: npt.NDArray[np.int64], reasons: Mapping[int, str]
+) -> None:
+    """The rows of each symbol that stands beside others.
+
+    Where only the others have a bar its cells are empty: no row. A line that says nothing of any
+    symbol is a row of the first one, to be refused.
+    """
+    cells = {
+        symbol: {name: one_array(table[str(at)]) for name, at in places.items()}
+        for symbol, places in rows.recognised.beside.items()
+    }
+    filled = np.array(
+        [
+            np.any([columns[name].is_valid() for name in VALUES if name in columns], axis=0)
+            for columns in cells.values()
+        ]
+    )
+    filled[0] |= ~filled.any(axis=0)
+    for (symbol, columns), has_row in zip(cells.items(), filled, strict=True):
+        places = np.flatnonzero(has_row)
+        for row, place in enumerate(places.tolist(), rows.count):
+            if place in reasons:
+                rows.faults[row] = reasons[place]
+        taken = {name: column.take(pa.array(places)) for name, column in columns.items()}
+        rows.add({**taken, "symbol": pa.repeat(symbol, len(places))}, lines[places])
 
 
 def _parse(
@@ -146,7 +177,7 @@ def _parse(
         broken[row.number - 1] = reason if row.text.strip() else None
         return "skip"
 
-    wanted = [str(at) for at in sorted(set(recognised.columns.values()))]
+    wanted = [str(at) for at in sorted(recognised.places)]
     table = pa_csv.read_csv(
         pa.BufferReader(data),
         read_options=pa_csv.ReadOptions(

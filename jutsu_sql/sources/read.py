@@ -99,10 +99,10 @@ class FileBars:
             if found := table_reader(head):
                 content = head + data.read_all()
                 return {row: row_text(content, found[1], row) for row in rows}
-        row_of = {int(self.lines[row]): row for row in rows}
+        line_of = {row: int(self.lines[row]) for row in rows}
         with self.file.open() as data:
-            texts = TextFile(self.file, data).texts(row_of)
-        return {row_of[line]: text for line, text in texts.items()}
+            texts = TextFile(self.file, data).texts(set(line_of.values()))
+        return {row: texts[line] for row, line in line_of.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,16 +346,17 @@ def _symbols(
     file: DataFile, rows: Rows, told: Told, given: str | None, said: str | None
 ) -> tuple[list[str], str]:
     symbols = list(rows.symbols)
-    columns = rows.recognised.columns
-    if given and len(symbols) > 1 and "symbol" in columns:
+    has_names = bool(rows.recognised.beside) or "symbol" in rows.recognised.columns
+    if given and len(symbols) > 1 and has_names:
         raise file.error(
             f"bars of several symbols ({symbols[0]}, {symbols[1]}, ...): leave --symbol out, and"
             " each is a series of its own"
         )
     if given:
         return [given], "as told"
-    if symbols and "symbol" in columns:
-        return symbols, f"by the column {rows.recognised.named['symbol']!r}"
+    if symbols and has_names:
+        name = rows.recognised.named.get("symbol")
+        return symbols, f"by the column {name!r}" if name else "side by side, as the header names"
     if said:
         return [said], "by the file's content"
     if len(symbols) > 1:

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 
@@ -61,6 +61,7 @@ class Recognised:
     """What the first lines say: ``columns`` maps each field to a place among ``names``.
 
     ``header_lines`` counts the lines to the end of the header, ``above`` are those before it.
+    ``beside`` has the columns of each symbol where bars of several stand side by side.
     """
 
     shape: Shape
@@ -71,6 +72,12 @@ class Recognised:
     header_lines: int
     above: tuple[str, ...] = ()
     symbol: str | None = None
+    beside: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def places(self) -> set[int]:
+        """Where anything stands that is read."""
+        return {at for each in (self.columns, *self.beside.values()) for at in each.values()}
 
     @property
     def named(self) -> dict[str, str]:
@@ -79,8 +86,7 @@ class Recognised:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        used = set(self.columns.values())
-        return tuple(name for at, name in enumerate(self.names) if at not in used)
+        return tuple(name for at, name in enumerate(self.names) if at not in self.places)
 
 
 def recognise(
@@ -300,22 +306,28 @@ def _with_header(
     above: tuple[str, ...],
 ) -> Recognised:
     names = tuple(rows[at])
-    columns = find_columns(names, column_map, shape)
-    symbol = None
-    if shape.below:
-        symbols = {name for name in rows[at + 1][1:] if name}
-        if len(symbols) != 1:
-            raise BarsError(
-                f"bars of several symbols side by side ({', '.join(sorted(symbols))}): a row is one"
-                " bar here, so write one file a symbol, or stack the columns"
-            )
-        (symbol,) = symbols
+    symbols = list(dict.fromkeys(filter(None, rows[at + 1][1:]))) if shape.below else []
+    beside = {
+        each: find_columns(_names_of(each, names, rows[at + 1]), column_map, shape)
+        for each in symbols
+    }
+    columns = beside[symbols[0]] if symbols else find_columns(names, column_map, shape)
     lines = at + 1 + len(shape.below)
     where = f"line {at + 1}" if at else "the first line"
     why = f"the header, {where}, names {', '.join(names[i] for i in sorted(columns.values()))}"
     if shape.name != PLAIN.name:
         why = f"{shape.title}: its columns stand in the header, {where}"
+    if len(symbols) > 1:
+        return Recognised(shape, why, delimiter, names, columns, lines, above, beside=beside)
+    symbol = symbols[0] if symbols else None
     return Recognised(shape, why, delimiter, names, columns, lines, above, symbol)
+
+
+def _names_of(symbol: str, names: Sequence[str], symbols: Sequence[str]) -> list[str]:
+    """The header without the columns of other symbols, where each stands above its symbol."""
+    return [
+        name if not at or symbols[at : at + 1] == [symbol] else "" for at, name in enumerate(names)
+    ]
 
 
 def _without_header(shape: Shape, rows: Sequence[Sequence[str]], delimiter: str) -> Recognised:
