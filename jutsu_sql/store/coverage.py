@@ -24,7 +24,7 @@ from jutsu_sql.instants import (
     us_from_bound,
     us_from_datetime,
 )
-from jutsu_sql.store.absences import DELETED, NEVER, REASONS, REJECTED, Absences
+from jutsu_sql.store.absences import DELETED, NEVER, REASONS, REJECTED, STORED, Absences
 from jutsu_sql.store.calendar_tables import fill_calendars
 from jutsu_sql.store.claims import merge_spans
 from jutsu_sql.store.grid import Grid, Numbers, grid_of_dates, grid_of_hours, phase_of
@@ -109,7 +109,8 @@ class Coverage:
     series: list[SeriesCoverage]
     gaps: list[Gap]
     _grids: Mapping[Series, Grid] = field(repr=False)
-    _asked: Mapping[Series, list[tuple[int, int]]] = field(repr=False)
+    _ids: Mapping[Series, int] = field(repr=False)
+    _claims: _Claims = field(repr=False)
 
     def plan(self) -> list[Fetch]:
         """The fewest intervals that have every bar which was never fetched, and no other.
@@ -121,7 +122,8 @@ class Coverage:
     def asked(self, symbol: str, timeframe: str) -> list[tuple[datetime, datetime]]:
         """What sources were asked for of one series: each up to, and without, its end."""
         name = Series(symbol, str(parse_timeframe(timeframe)))
-        return [(datetime_from_us(a), datetime_from_us(b)) for a, b in self._asked.get(name, ())]
+        spans = merge_spans(*self._claims.of(np.array([self._ids[name]]))[1:])
+        return [(datetime_from_us(start), datetime_from_us(end)) for start, end in spans]
 
     def months(self, symbol: str, timeframe: str) -> list[Month]:
         """The expected bars of one series by month; none where nobody can say what to expect."""
@@ -154,13 +156,8 @@ class _Target(NamedTuple):
     """A series to look at; the id 0 is of one that is not stored."""
 
     series_id: int
-    symbol: str
-    timeframe: str
+    name: Series
     calendar: str | None
-
-    @property
-    def name(self) -> Series:
-        return Series(self.symbol, self.timeframe)
 
 
 class _Claims(NamedTuple):
@@ -211,14 +208,14 @@ def _targets(
         BarsError: a symbol has no series.
     """
     stored = [
-        _Target(row.series_id, row.symbol, row.timeframe, calendar or row.calendar)
+        _Target(row.series_id, Series(row.symbol, row.timeframe), calendar or row.calendar)
         for row in db.run("coverage.series")
         if (symbols is None or row.symbol in symbols) and frame in {None, row.timeframe}
     ]
-    missing = set(symbols or ()) - {each.symbol for each in stored}
+    missing = set(symbols or ()) - {each.name.symbol for each in stored}
     if missing and frame is None:
         raise BarsError(f"no series of {min(missing)} is stored: say timeframe= of a new one")
-    new = [_Target(0, name, str(frame), calendar) for name in missing]
+    new = [_Target(0, Series(symbol, str(frame)), calendar) for symbol in missing]
     return sorted([*stored, *new], key=lambda each: each.name)
 
 
@@ -242,7 +239,7 @@ class _Reader:
         """All of it."""
         groups: dict[tuple[str | None, str], list[_Target]] = {}
         for target in sorted(self._targets):  # ids ascend in each group
-            groups.setdefault((target.calendar, target.timeframe), []).append(target)
+            groups.setdefault((target.calendar, target.name.timeframe), []).append(target)
         for (calendar, text), group in groups.items():
             frame = parse_timeframe(text)
             if note := _obstacle(calendar, frame):
@@ -259,7 +256,8 @@ class _Reader:
             [self._series[name] for name in names],
             [gap for name in names for gap in self._gaps.get(name, ())],
             self._grids,
-            self._asked(),
+            {target.name: target.series_id for target in self._targets},
+            self._claims,
         )
 
     def _read_claims(self) -> _Claims:
@@ -267,17 +265,6 @@ class _Reader:
         counts = ~np.isin(rows["load_id"], list(self._undone))
         columns = (rows["series_id"].astype(np.int64), _us(rows["start_ts"]), _us(rows["end_ts"]))
         return _Claims(*(column[counts] for column in columns))
-
-    def _asked(self) -> dict[Series, list[tuple[int, int]]]:
-        """What was asked for of each series, without overlaps."""
-        ids = [target.series_id for target in self._targets]
-        lows, highs = (
-            np.searchsorted(self._claims.series_ids, ids, side) for side in ("left", "right")
-        )
-        return {
-            target.name: merge_spans(self._claims.starts[low:high], self._claims.ends[low:high])
-            for target, low, high in zip(self._targets, lows, highs, strict=True)
-        }
 
     def _count(self, group: Sequence[_Target], note: str) -> None:
         """What is known of series of which nobody can say what to expect."""
@@ -291,8 +278,8 @@ class _Reader:
         for target in group:
             _, bars, first, last = found.get(target.series_id, (0, 0, None, None))
             self._series[target.name] = SeriesCoverage(
-                target.symbol,
-                target.timeframe,
+                target.name.symbol,
+                target.name.timeframe,
                 target.calendar,
                 first,
                 last,
@@ -366,7 +353,11 @@ class _Reader:
         return np.minimum(grid.number_of(firsts), highs), highs
 
     def _label(self, absences: Absences, ids: Numbers, span: dict[str, Any]) -> None:
-        """Say which bars were refused, or are gone."""
+        """Say which of the absent bars were refused, or are gone."""
+        is_complete = absences.counts()[:, :STORED].sum(axis=1) == 0
+        if is_complete.all():
+            return
+        span = {**span, "series_ids": ids[~is_complete].tolist()}
         removed = self._tx.run("coverage.removed", **span)
         rejected = self._tx.run("coverage.rejected", **span)
         is_deleted = removed["is_deleted"] == 1
@@ -397,8 +388,8 @@ class _Reader:
             never, empty, rejected, deleted, stored = states
             self._grids[target.name] = grid
             self._series[target.name] = SeriesCoverage(
-                target.symbol,
-                target.timeframe,
+                target.name.symbol,
+                target.name.timeframe,
                 target.calendar,
                 datetime_from_us(start) if low < high else None,
                 datetime_from_us(end) if low < high else None,
@@ -421,8 +412,8 @@ class _Reader:
             target = group[place]
             self._gaps.setdefault(target.name, []).append(
                 Gap(
-                    target.symbol,
-                    target.timeframe,
+                    target.name.symbol,
+                    target.name.timeframe,
                     datetime_from_us(start),
                     datetime_from_us(end),
                     bars,
