@@ -71,8 +71,41 @@ class BenchReadOneRow(NamedTuple):
     close: float
     volume: float
 
+class CalendarsListRow(NamedTuple):
+    calendar: str
+    version: str
+    first_ts: datetime
+    end_ts: datetime
+
 class CopyTablesRow(NamedTuple):
     name: str | None
+
+class CoverageAbsentRow(NamedTuple):
+    ts: datetime | None
+    open_ts: datetime | None
+    close_ts: datetime | None
+
+class CoverageExtentsRow(NamedTuple):
+    series_id: int
+    bars: int | None
+    first_ts: datetime | None
+    last_ts: datetime | None
+
+class CoverageSeriesRow(NamedTuple):
+    series_id: int
+    symbol: str
+    timeframe: str
+    calendar: str | None
+
+class CoverageTouchedRow(NamedTuple):
+    series_id: int
+    timeframe: str
+    first_ts: datetime
+    last_ts: datetime
+
+class CoverageUndoneRow(NamedTuple):
+    load_id: int
+    undone_by: int
 
 class DoctorClockRow(NamedTuple):
     severity: str | None
@@ -334,7 +367,7 @@ class RejectedTopic:
     def insert(self, *, load_id: int | None, rows: Any) -> int:
         """Keep refused rows, from a JSON array of [position, symbol, timeframe, ISO time, microseconds, reason, raw]; both times may be null."""
     def list(self, *, load_id: int | None) -> list[RejectedListRow]:
-        """Refused rows, of one load or of all, by load and position."""
+        """Refused rows, of one load or of all, by load, position and series."""
 
 class LoadsTopic:
     def add_part(self, *, received: int | None, inserted: int | None, updated: int | None, unchanged: int | None, kept: int | None, load_id: int | None) -> int:
@@ -382,6 +415,30 @@ class DoctorTopic:
     def unfinished_loads(self, *, hour_ago: datetime | date) -> list[DoctorUnfinishedLoadsRow]:
         """Loads that began over an hour ago and have not ended."""
 
+class CoverageTopic:
+    def absent(self, *, calendar: str, start: datetime | date, end: datetime | date, series_id: int) -> list[CoverageAbsentRow]:
+        """The sessions (weeks, months) of a calendar from :start to :end, both inclusive, that a series has no bar of."""
+    def claims(self, *, series_ids: Sequence[int]) -> dict[str, NDArray[Any]]:
+        """What loads have asked their sources for, of some series."""
+    def extents(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> list[CoverageExtentsRow]:
+        """How many bars series have from :start up to, and without, :end, the first and the last of them."""
+    def note(self, *, load_id: int | None, series_ids: Sequence[int] | None, starts: Sequence[datetime | date] | None, ends: Sequence[datetime | date] | None) -> int:
+        """Note what a load has asked its source for: parallel arrays."""
+    def note_undone(self, *, undone: int | None, load_id: int | None) -> int:
+        """Note that a load was taken back: what it has asked for no longer counts."""
+    def rejected(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
+        """Where rows of some series were refused, from :start up to, and without, :end."""
+    def removed(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
+        """Bars of some series from :start up to, and without, :end that are not there any more: deleted (1), or taken back by an undo (0), and not asked for since."""
+    def series(self) -> list[CoverageSeriesRow]:
+        """Every series, and the calendar by which it is traded."""
+    def starts(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
+        """When the bars of some series start, from :start up to, and without, :end."""
+    def touched(self, *, load_id: int) -> list[CoverageTouchedRow]:
+        """The series that a load touched, and where."""
+    def undone(self) -> list[CoverageUndoneRow]:
+        """Which loads were taken back by which, the latest undo first."""
+
 class CopyTopic:
     def columns(self, **params: Any) -> Any:
         """The columns of a table as binary COPY sees them: a domain is sent as the type it is made from."""
@@ -401,6 +458,18 @@ class ConnectionTopic:
 class CheckTopic:
     def set_clock(self, *, observed_at: datetime | date | None, started_at: datetime | date | None, finished_at: datetime | date | None, load_id: int | None) -> int:
         """Set the times of a load, for fixtures."""
+
+class CalendarsTopic:
+    def forget_sessions(self, *, calendar: str | None) -> int:
+        """Make room for the sessions of a calendar as a newer version knows them."""
+    def hours(self, *, calendar: str) -> dict[str, NDArray[Any]]:
+        """When a calendar is open, session by session: from open_ts to break_start_ts, and from break_end_ts to close_ts. Without a break the second is nothing."""
+    def list(self) -> list[CalendarsListRow]:
+        """The calendars that are stored: where each comes from, and the dates that it knows, without the last."""
+    def note(self, *, calendar: str | None, version: str | None, first: datetime | date | None, end: datetime | date | None) -> int:
+        """Say what a calendar comes from; whoever comes second waits here until the first has stored its sessions."""
+    def sessions(self, *, calendar: str, timeframe: str) -> dict[str, NDArray[Any]]:
+        """The sessions, weeks or months of a calendar in the order of their numbers, and when each is over."""
 
 class BenchTopic:
     def bars_of(self, *, series_id: int) -> list[BenchBarsOfRow]:
@@ -499,9 +568,11 @@ class Topics:
     audit: AuditTopic
     bars: BarsTopic
     bench: BenchTopic
+    calendars: CalendarsTopic
     check: CheckTopic
     connection: ConnectionTopic
     copy: CopyTopic
+    coverage: CoverageTopic
     doctor: DoctorTopic
     doctor_deep: DoctorDeepTopic
     loads: LoadsTopic

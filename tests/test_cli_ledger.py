@@ -308,6 +308,22 @@ def test_refused_lines_of_a_file_are_shown_as_they_are(
     assert text.stderr.startswith("Warning: 3 refused lines of files are left out")
 
 
+def test_two_rows_of_one_line_may_be_refused(run_json: Any, file: Any) -> None:
+    """Of symbols whose bars stand side by side."""
+    text = (
+        "Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume\n"
+        "Ticker,A,B,A,B,A,B,A,B,A,B\nDate,,,,,,,,,,\n"
+        "2024-01-02,2,20,3,30,1,10,2,20,5,50\n2024-01-03,9,8,3,30,1,10,2,20,5,50\n"
+    )
+    (done,) = run_json("import", file(text), "--timeframe", "1D", status=3)["files"]
+    assert (done["counts"]["inserted"], done["counts"]["rejected"]) == (2, 2)
+    rows = run_json("rejected", str(done["counts"]["load_id"]))
+    assert [(row["symbol"], row["position"], row["reason"]) for row in rows] == [
+        ("A", 5, "close 9.0 is above high 3.0"),
+        ("B", 5, "close 8.0 is below low 10.0"),
+    ]
+
+
 def test_rejected_of_nothing(run: Any, run_json: Any, three_loads: list[int]) -> None:
     assert run_json("rejected") == run_json("rejected", str(three_loads[0])) == []
     assert "there is no load 99" in run("rejected", "99", status=1).stderr

@@ -7,7 +7,7 @@ from datetime import datetime, time
 from itertools import chain
 from typing import Any, Literal
 
-from jutsu_sql.bars import Bars
+from jutsu_sql.bars import Bars, Series
 from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
 from jutsu_sql.interchange import joined_batches
@@ -20,6 +20,8 @@ from jutsu_sql.store.actions import (
     write_actions,
 )
 from jutsu_sql.store.as_of_join import AsOfJoin, join_as_of
+from jutsu_sql.store.claims import asked_of
+from jutsu_sql.store.coverage import Coverage, Fetch, Gap, Month, SeriesCoverage, read_coverage
 from jutsu_sql.store.delete import DeleteReport, delete_bars
 from jutsu_sql.store.origin import Origin
 from jutsu_sql.store.panel import Panel, align_bars
@@ -45,10 +47,15 @@ __all__ = [
     "AsOfJoin",
     "BarStore",
     "BarStream",
+    "Coverage",
     "DeleteReport",
+    "Fetch",
+    "Gap",
     "LoadReport",
+    "Month",
     "Panel",
     "Resampled",
+    "SeriesCoverage",
     "SeriesSummary",
     "UndoReport",
 ]
@@ -87,6 +94,7 @@ class BarStore:
         timezone: str | None = None,
         calendar: str | None = None,
         reading: str | None = None,
+        asked: tuple[Any, Any] | Literal["span"] | None = None,
     ) -> LoadReport:
         """Store bars, all in one transaction, and note it as one load.
 
@@ -121,6 +129,11 @@ class BarStore:
         ``timezone`` and ``calendar`` say where the series are traded: kept with each that has none
         yet, see :meth:`origin`. ``reading`` says how the bars were read, and is kept with the load.
 
+        ``asked=(start, end)`` says that the source was asked for every bar from ``start`` up to,
+        and without, ``end`` (aware times, or dates) of each series of the load, and of the one that
+        ``symbol`` and ``timeframe`` name, also if no bar came: what is absent there the source does
+        not have, see :meth:`coverage`. ``"span"`` is from the first to the last bar of each series.
+
         A load that was ended by a lost connection, a failover or another transaction is begun
         again, up to ``retry_timeout``; but not that of an iterator, which can be had only once, nor
         a ``parallel`` one.
@@ -136,6 +149,10 @@ class BarStore:
                 :class:`TransactionError` ends one of two loads whose parts come in opposite orders.
         """
         parts = _parts(bars, symbol, timeframe, tz)
+        named = None
+        if symbol is not None and timeframe is not None:
+            named = Series(symbol, str(parse_timeframe(timeframe)))
+        origin = Origin(timezone, calendar, reading, asked_of(asked), named)
 
         def write() -> LoadReport:
             return write_bars(
@@ -151,7 +168,7 @@ class BarStore:
                 describe=describe,
                 progress=progress,
                 parallel=parallel,
-                origin=Origin(timezone, calendar, reading),
+                origin=origin,
             )
 
         # An iterator cannot be had twice; of several transactions, some may be in.
@@ -358,6 +375,37 @@ class BarStore:
         return self._db.read(
             lambda db: resample_bars(db, symbol, timeframe, to, start, end, tz=tz, session=session)
         )
+
+    def coverage(
+        self,
+        symbol: str | Sequence[str] | None = None,
+        timeframe: str | None = None,
+        start: Any = None,
+        end: Any = None,
+        *,
+        calendar: str | None = None,
+    ) -> Coverage:
+        """Which bars are stored of some series or of all, which are not, and why.
+
+        A series is judged by its calendar, or by ``calendar`` (see :mod:`jutsu_sql.calendars`):
+        from ``1D`` up it has one bar for each session (week, month with any), within the day one
+        for each interval of a session, half days and breaks as they are. What is not over yet is
+        not missing. Bounds as in :meth:`read`; without them, from the first to the last bar that is
+        stored or was asked for. A symbol without a series is all missing, if ``timeframe`` is said.
+
+        An absent bar was never fetched, unless a load has asked for it (``asked=`` of a
+        :meth:`write` that was not undone), has it among its refused rows, or somebody deleted it.
+        ``coverage.plan()`` is what to fetch.
+
+        The first call stores the sessions of a calendar in the database, and so needs the right
+        to; all others only read.
+
+        Raises:
+            BarsError: a bound or the timeframe cannot be understood; a symbol has no series, and
+                no timeframe is said.
+            ConfigError: there is no such calendar, or its package is not installed.
+        """
+        return read_coverage(self._db, symbol, timeframe, start, end, calendar)
 
     def describe_snapshots(self) -> str:
         """Whether reads are kept as files, and in which directory; or why not."""
