@@ -37,6 +37,8 @@ _MAX_IDLE_S = 30.0
 # A thread that is connecting is not waited for longer; it ends by itself.
 _CLOSE_TIMEOUT_S = 0.2
 _TOO_MANY_CONNECTIONS = "53300"
+# A server that does not know the user or the database, or does not let them in, will not either.
+_STAYS_REFUSED = ("28", "3D", "42")
 _COUNTED = ("requests_queued", "requests_wait_ms")
 _PREPARE_AFTER = 5  # runs, as psycopg has it
 
@@ -246,7 +248,9 @@ class PostgresqlPool:
     def _unreachable(self, error: psycopg.Error) -> ConnectionFailedError:
         reason = redact(str(error).strip(), self._password)
         failure = ConnectionFailedError(
-            f"cannot connect to {self._config.display_url}: {reason}", sqlstate=error.sqlstate
+            f"cannot connect to {self._config.display_url}: {reason}",
+            sqlstate=error.sqlstate,
+            retryable=not (error.sqlstate or "").startswith(_STAYS_REFUSED),
         )
         failure.__cause__ = error
         return failure
