@@ -12,10 +12,10 @@ import selectors
 import sys
 from contextlib import suppress
 from time import monotonic
+from typing import Any
 
 from psycopg import pq
 from psycopg.pq import PollingStatus
-from psycopg.pq.abc import PGconn
 
 # What a server says is a severity, a colon and two spaces, in whatever language, and then a message
 # (pqBuildErrorMessage3 in libpq's fe-protocol3.c).
@@ -23,7 +23,7 @@ _ANSWER = ":  "
 _STATE = re.compile(r":  ([0-9A-Z]{5})$", re.MULTILINE)
 _PQERRORS_SQLSTATE = 3
 _TIMEOUT_S = 3.0
-_EVENTS = {
+_EVENTS: dict[int, int] = {
     PollingStatus.READING: selectors.EVENT_READ,
     PollingStatus.WRITING: selectors.EVENT_WRITE,
 }
@@ -36,7 +36,7 @@ def find_refusal(message: str, conninfo: str) -> str | None:
     """
     if _ANSWER not in message:
         return None
-    pgconn: PGconn = pq.PGconn.connect_start(conninfo.encode())
+    pgconn: Any = pq.PGconn.connect_start(conninfo.encode())
     try:
         with suppress(AttributeError, OSError):  # of libraries that are linked in other ways
             library = ctypes.CDLL(sys.modules[pq.PGconn.__module__].__file__)
@@ -48,9 +48,10 @@ def find_refusal(message: str, conninfo: str) -> str | None:
         pgconn.finish()
 
 
-def _wait(pgconn: PGconn) -> None:
+def _wait(pgconn: Any) -> None:
     until_s = monotonic() + _TIMEOUT_S
-    while (event := _EVENTS.get(pgconn.connect_poll())) and (left_s := until_s - monotonic()) > 0:
+    while event := _EVENTS.get(pgconn.connect_poll()):
         with selectors.DefaultSelector() as selector:  # the socket may be another one each time
             selector.register(pgconn.socket, event)
-            selector.select(left_s)
+            if not selector.select(until_s - monotonic()):
+                return

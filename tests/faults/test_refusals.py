@@ -122,10 +122,12 @@ def test_a_role_with_few_connections(server: ScratchServer, client: Client) -> N
         jutsu_sql.connect(client.url, retry_timeout=0) as db,
         ThreadPoolExecutor(8) as threads,
     ):
+        with db.connection(), db.connection():
+            pass
         assert list(threads.map(lambda _: db.run("series.summary"), range(80))) == [[]] * 80
         pool = db.stats().pool
         assert pool.failed > 0
-        assert pool.opened <= 2  # none was given up for that
+        assert pool.opened == 2  # none was given up for that
 
 
 def test_what_is_no_answer() -> None:
