@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from math import inf
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
 import psycopg
 import psycopg_pool
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
@@ -41,6 +43,10 @@ _TOO_MANY_CONNECTIONS = "53300"
 _STAYS_REFUSED = ("28", "3D", "42")
 _COUNTED = ("requests_queued", "requests_wait_ms")
 _PREPARE_AFTER = 5  # runs, as psycopg has it
+# How long after ``statement_timeout`` the server may be heard of at the latest.
+_GRACE_S = 5.0
+
+T = TypeVar("T")
 
 
 class Connection(psycopg.Connection[Any]):
@@ -50,6 +56,9 @@ class Connection(psycopg.Connection[Any]):
     cursor_of_one: psycopg.Cursor[Any]
     home: _Generation
     opened_s = idle_since_s = 0.0
+    # How long the server may say nothing to each of the statements that were sent at once.
+    silence_s = inf
+    sent_at_once = 1
 
     @classmethod
     def connect(  # type: ignore[override]
@@ -67,6 +76,34 @@ class Connection(psycopg.Connection[Any]):
             if on_failure is not None:
                 on_failure(error)
             raise
+
+    def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
+        return super().wait(gen if self.silence_s == inf else self._heard(gen), *args, **kwargs)
+
+    def _heard(self, gen: PQGen[T]) -> PQGen[T]:
+        """What the driver does, closing the connection if nothing is heard of the server.
+
+        The server keeps to ``statement_timeout`` and would have said so; something in between that
+        acknowledges what is sent keeps TCP content for ever.
+        """
+        most_s = self.silence_s * self.sent_at_once
+        until_s = monotonic() + most_s
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted  # without news ten times a second
+                if ready:
+                    until_s = monotonic() + most_s
+                elif monotonic() > until_s:
+                    self.close()
+                    raise psycopg.OperationalError(
+                        f"nothing was heard of the server for {most_s:g} s, though no statement"
+                        " may take so long"
+                    )
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            result: T = done.value
+            return result
 
 
 class PostgresqlPool:
@@ -208,15 +245,20 @@ class PostgresqlPool:
     def _connect_once(self) -> None:
         try:
             with Connection.connect(self._servers.conninfo, **self._connect) as raw:
-                self._configure(raw)
+                self._prepare(raw)
         except psycopg.Error as error:
             with self._lock:
                 self._failed += 1
             raise self._unreachable(error) from error
         self._failure = None
 
-    def _set_up(self, raw: Connection) -> None:
+    def _prepare(self, raw: Connection) -> None:
+        if self._config.statement_timeout:
+            raw.silence_s = self._config.statement_timeout + _GRACE_S
         self._configure(raw)
+
+    def _set_up(self, raw: Connection) -> None:
+        self._prepare(raw)
         raw.cursor_of_one = raw.cursor(binary=True)
         raw.opened_s = raw.idle_since_s = monotonic()
         self._failure = None
