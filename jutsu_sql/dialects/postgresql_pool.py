@@ -258,7 +258,11 @@ class PostgresqlPool:
         self._configure(raw)
 
     def _set_up(self, raw: Connection) -> None:
-        self._prepare(raw)
+        try:
+            self._prepare(raw)
+        except psycopg.Error as error:
+            self._fail(error)
+            raise
         raw.cursor_of_one = raw.cursor(binary=True)
         raw.opened_s = raw.idle_since_s = monotonic()
         self._failure = None

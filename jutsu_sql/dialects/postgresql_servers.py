@@ -139,7 +139,7 @@ def _open(open_one: Callable[[str], C], conninfo: str) -> C:
     try:
         return open_one(conninfo)
     except psycopg.Error as error:
-        error.sqlstate = find_refusal(str(error), conninfo)
+        error.sqlstate = error.sqlstate or find_refusal(str(error), conninfo)
         raise
 
 
