@@ -198,8 +198,11 @@ class Database:
         try:
             return work(source)
         except DatabaseError as error:
-            if self._replicas is not None and source is not self and error.retryable:
-                self._replicas.note_failure(source, error)
+            if self._replicas is not None and source is not self:
+                # Whom one server refuses, another may let in.
+                error.retryable |= isinstance(error, ConnectionFailedError)
+                if error.retryable:
+                    self._replicas.note_failure(source, error)
             raise
 
     def for_reads(self) -> Database:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from conftest import created_database, migrated_template
+from faults.cluster import wait_for
 
 import jutsu_sql
 from jutsu_sql import BarStore
@@ -41,15 +43,17 @@ def wrong(findings: list[Finding]) -> dict[str, str]:
     return {f.check: f.found for f in findings if f.severity not in SOUND}
 
 
-def execute(url: str, *statements: str) -> None:
+def execute(url: str, *statements: str) -> list[Any]:
+    """Run some statements; gives what rows the last one has."""
     if url.startswith("sqlite"):
         with jutsu_sql.connect(url) as db, db.connection() as connection:
             for statement in statements:
-                connection._raw.execute(statement)
-        return
+                rows = connection._raw.execute(statement)
+            return list(rows)
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
-            connection.execute(statement.encode())
+            cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
 
 
 # A clean database
@@ -68,7 +72,8 @@ def test_a_clean_file(migrated_sqlite: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """A server as it should be set up: the one that tests share gives up crash safety."""
-    with scratch_server(settings={"track_commit_timestamp": "on"}) as running:
+    settings = {"track_commit_timestamp": "on", "max_prepared_transactions": "2"}
+    with scratch_server(settings=settings) as running:
         yield running.url
 
 
@@ -221,6 +226,14 @@ def test_a_log_that_has_grown_and_a_full_disk(
     assert "can lose a commit" in found["library_version"]
 
 
+def test_a_file_that_is_mostly_free(migrated_sqlite: str) -> None:
+    blob = f"CREATE TABLE big AS SELECT zeroblob({65 * 2**20}) AS x"
+    execute(migrated_sqlite, "PRAGMA journal_mode = OFF", blob, "DROP TABLE big")
+    (found,) = (f for f in examine(migrated_sqlite) if f.check == "free_pages")
+    assert (found.severity, found.found) == ("info", "65 MiB of the file are free")
+    assert "VACUUM" in found.remedy
+
+
 def test_files_that_others_may_use(migrated_sqlite: str, postgres: str) -> None:
     os.chmod("bars.db", 0o666)
     assert "everybody may write" in wrong(examine(migrated_sqlite))["secrets"]
@@ -324,6 +337,136 @@ def test_damaged_keys_by_amcheck(postgres: str) -> None:
     execute(postgres, "CREATE EXTENSION amcheck")
     (after,) = (f for f in examine(postgres, deep=True) if f.check == "key_damage")
     assert after.severity == "ok"
+
+
+def test_sessions_that_wait_and_transactions_that_nobody_ends(postgres: str) -> None:
+    with psycopg.connect(postgres) as holder, psycopg.connect(postgres) as waiter:
+        pids = waiter.info.backend_pid, holder.info.backend_pid
+        holder.execute(LOCK)
+        blocked = threading.Thread(target=waiter.execute, args=[LOCK])
+        blocked.start()
+        with psycopg.connect(postgres) as other:
+            other.execute("SELECT 1")
+            other.execute("PREPARE TRANSACTION 'forgotten'")
+        wait_for(postgres, WAITS.format(pids[0]))
+        findings = examine(postgres, now=datetime.now(UTC) + timedelta(hours=1))
+        holder.rollback()
+        blocked.join()
+        execute(postgres, "ROLLBACK PREPARED 'forgotten'")
+    found = [f.found for f in findings if f.check == "long_transactions"]
+    assert any(f"process {pids[0]} waits" in text and f"by {pids[1]}" in text for text in found)
+    assert any("the prepared transaction forgotten is open" in text for text in found)
+
+
+LOCK = "LOCK TABLE bars IN SHARE ROW EXCLUSIVE MODE"  # which lets the doctor read
+WAITS = "SELECT count(*) = 1 FROM pg_stat_activity WHERE pid = {} AND wait_event_type = 'Lock'"
+
+
+def test_a_synchronous_standby_that_is_not_there(server: str, postgres: str) -> None:
+    execute(server, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", RELOAD)
+    try:
+        wait_for(postgres, "SELECT current_setting('synchronous_standby_names') = 'nobody'")
+        findings = examine(postgres)
+    finally:
+        execute(server, "ALTER SYSTEM RESET synchronous_standby_names", RELOAD)
+        wait_for(postgres, "SELECT current_setting('synchronous_standby_names') = ''")
+    assert "no synchronous standby is connected: COMMITs wait" in wrong(findings)["replication"]
+
+
+RELOAD = "SELECT pg_reload_conf()"
+
+
+def test_a_server_that_gets_no_fixes(postgres: str) -> None:
+    later = datetime(2040, 1, 1, tzinfo=UTC)
+    assert "gets no fixes since 20" in wrong(examine(postgres, now=later))["server_version"]
+
+
+# What would take a gigabyte, an hour or another server, as what the server would say of it: what
+# stands before pg_catalog in the search path hides the catalog's own.
+SAID = {
+    "a standby that is late": (
+        "replication",
+        "the standby far_away is 90 s behind",
+        "VIEW pg_stat_replication AS SELECT 'far_away' AS application_name,"
+        " interval '90 s' AS replay_lag, '0/1'::pg_lsn AS replay_lsn, 'async' AS sync_state",
+    ),
+    "a standby without a clock": (
+        "replication",
+        "the standby far_away is far behind",
+        "FUNCTION pg_current_wal_lsn() RETURNS pg_lsn RETURN '0/50000000'::pg_lsn",
+        "VIEW pg_stat_replication AS SELECT 'far_away' AS application_name, NULL::interval AS"
+        " replay_lag, '0/1'::pg_lsn AS replay_lsn, 'async' AS sync_state",
+    ),
+    "this is a standby that stands still": (
+        "replication",
+        "this standby replayed nothing for 9",
+        "FUNCTION pg_is_in_recovery() RETURNS bool RETURN true",
+        "FUNCTION pg_last_wal_receive_lsn() RETURNS pg_lsn RETURN '0/2'::pg_lsn",
+        "FUNCTION pg_last_wal_replay_lsn() RETURNS pg_lsn RETURN '0/1'::pg_lsn",
+        "FUNCTION pg_last_xact_replay_timestamp() RETURNS timestamptz"
+        " RETURN now() - interval '95 s'",
+    ),
+    "a slot that is lost": (
+        "replication_slots",
+        "the replication slot gone is lost",
+        "VIEW pg_replication_slots AS SELECT 'gone' AS slot_name, 'lost' AS wal_status,"
+        " false AS temporary, false AS active",
+    ),
+    "archiving that fails": (
+        "wal_growth",
+        "archiving fails since 2024-01-02 00:00:00+00 at 000000010000000000000001",
+        "VIEW pg_stat_archiver AS SELECT '2024-01-02Z'::timestamptz AS last_failed_time,"
+        " '2024-01-01Z'::timestamptz AS last_archived_time,"
+        " '000000010000000000000001' AS last_failed_wal",
+        "FUNCTION current_setting(text) RETURNS text RETURN CASE $1 WHEN 'archive_mode' THEN 'on'"
+        " ELSE pg_catalog.current_setting($1) END",
+    ),
+    "a log that grows": (
+        "wal_growth",
+        "pg_wal has 4096 MB",
+        "FUNCTION pg_ls_waldir() RETURNS TABLE (size bigint) LANGUAGE SQL RETURN 4294967296",
+    ),
+    "old transaction ids": (
+        "transaction_ids",
+        "the oldest transaction id is 1500000000 old",
+        "FUNCTION age(xid) RETURNS int RETURN 1500000000",
+    ),
+    "a server that is full": (
+        "connections",
+        "of 1 connections of the server are in use",
+        "FUNCTION current_setting(text) RETURNS text RETURN CASE $1 WHEN 'max_connections' THEN '4'"
+        " ELSE pg_catalog.current_setting($1) END",
+    ),
+    "an old version": (
+        "server_version",
+        "PostgreSQL 14.1 is older than 15",
+        "FUNCTION current_setting(text) RETURNS text RETURN CASE $1"
+        " WHEN 'server_version_num' THEN '140001' WHEN 'server_version' THEN '14.1'"
+        " ELSE pg_catalog.current_setting($1) END",
+    ),
+    "a new version": (
+        "server_version",
+        "PostgreSQL 99.1 is newer than",
+        "FUNCTION current_setting(text) RETURNS text RETURN CASE $1"
+        " WHEN 'server_version_num' THEN '990001' WHEN 'server_version' THEN '99.1'"
+        " ELSE pg_catalog.current_setting($1) END",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SAID)
+def test_what_a_server_would_say(what: str, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check, says, *planted = SAID[what]
+    assert all(says not in f.found for f in examine(postgres))
+    execute(
+        postgres,
+        "CREATE SCHEMA planted",
+        "SET search_path = planted, public, pg_catalog",
+        *(f"CREATE {each}" for each in planted),
+    )
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=public,planted,pg_catalog")
+    findings = examine(postgres)
+    assert any(says in f.found for f in findings if f.check == check), findings
 
 
 # The command

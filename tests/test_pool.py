@@ -234,6 +234,21 @@ def test_one_that_comes_back_in_a_transaction_is_not_used_again(open_postgres: O
     assert pool_stats(db).opened == 2
 
 
+def test_a_connection_that_is_lost_while_it_is_set_up(
+    open_postgres: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for it hears why at once, not after ``pool_timeout``."""
+    db = open_postgres(pool_timeout=5, retry_timeout=0)
+
+    def lose(*_: object) -> None:
+        raise psycopg.OperationalError("it is gone")
+
+    with db.connection():
+        monkeypatch.setattr(postgresql_pool.PostgresqlPool, "_prepare", lose)
+        with pytest.raises(errors.ConnectionFailedError, match="it is gone"):
+            db.run("pool.backend")
+
+
 def test_a_server_that_refuses_says_so_at_once(postgres_database: str) -> None:
     url = "postgresql://nobody:s3cret@" + postgres_database.rpartition("@")[2]
     with pytest.raises(errors.ConnectionFailedError) as raised:

@@ -23,9 +23,12 @@ import psycopg
 import pytest
 import trustme
 from click.testing import CliRunner
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import jutsu_sql
-from jutsu_sql import errors
+from jutsu_sql import BarStore, errors
 from jutsu_sql.cli import main
 from jutsu_sql.config import Config, load_config
 from jutsu_sql.dialects.base import warn_once
@@ -276,7 +279,11 @@ COMMANDS = (
     ("info", "--json"),
     ("doctor", "--all"),
     ("doctor", "--json", "--deep"),
+    ("stats",),
+    ("stats", "--json"),
     ("series",),
+    ("loads",),
+    ("audit",),
     ("migrate", "--status"),
     ("roles",),
     ("query", "series.summary"),
@@ -308,33 +315,67 @@ def test_no_output_shows_a_secret(way: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert SECRET not in log.getvalue()
 
 
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("opentelemetry.trace.get_tracer", provider.get_tracer)
+    return exporter
+
+
 def test_no_object_of_a_live_database_shows_a_secret(
-    migrated_postgres: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    migrated_postgres: str,
+    spans: InMemorySpanExporter,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Reprs, echo, errors with their whole chain and their frames' text, and the process list."""
-    config = load_config(migrated_postgres, echo=True)
-    secret = config.password
+    """Reprs, echo, stats, the slow log, spans, errors with their whole chain and their frames'
+    text, and the process list.
+    """
+    told = {"slow_query_ms": 1e-6, "slow_query_params": True, "slow_query_plan": True, "otel": True}
+    secret = load_config(migrated_postgres).password
     assert len(secret) > 8
+    replica = migrated_postgres.replace(secret, SECRET)
+    config = load_config(migrated_postgres, echo=True, replicas=[replica], **told)
     seen: list[object] = [config, config.display_url]
     with jutsu_sql.connect(config=config) as db, db.connection() as connection:
         seen += [db, db.describe(), connection, vars(db), examine(migrated_postgres)]
         db.run("series.summary")
+        BarStore(db).read("A", "1D")
         try:
             db.run("bars.latest", series_id="x", n="y")
         except errors.DatabaseError as error:
             seen += traceback.format_exception(error)
+        stats = db.stats()
+        assert "password authentication failed" in stats.replicas[0].error
+        seen += [stats, stats.to_dict(), stats.to_json(), stats.to_prometheus(), db.activity()]
         seen.append(connection._raw.execute(b"SELECT * FROM pg_stat_activity").fetchall())
     wrong = Config("postgresql", "bars", config.conninfo.replace(secret, SECRET))
     try:
         jutsu_sql.connect(config=wrong)
     except errors.ConnectionFailedError as error:
         seen += [error.args, *traceback.format_exception(error)]
-    assert "password authentication failed" in str(seen)
+    assert "password authentication failed" in str(seen[-1])
+    seen += [span.to_json() for span in spans.get_finished_spans()]
+    assert '"name": "bars.latest"' in str(seen[-1])
+    seen += [vars(record) for record in caplog.records]
     printed = capfd.readouterr()
     everything = "\n".join(map(repr, seen)) + printed.out + printed.err + caplog.text
     assert "series.summary" in caplog.text  # the echo
+    assert "slow query: query_name='series.summary'" in caplog.text
     assert secret not in everything
     assert SECRET not in everything
+
+
+def test_no_command_on_a_live_database_shows_its_secret(
+    migrated_postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = load_config(migrated_postgres).password
+    for command in COMMANDS:
+        result = CliRunner().invoke(main, [*command, "--url", migrated_postgres])
+        assert isinstance(result.exception, SystemExit | None), command
+        assert secret not in result.output + result.stderr, command
+    assert secret not in caplog.text
 
 
 def test_no_process_is_started_with_the_secret(postgres_url: str) -> None:

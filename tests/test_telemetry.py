@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 from opentelemetry import trace
@@ -16,9 +18,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 import jutsu_sql
-from jutsu_sql import errors
+from jutsu_sql import BarStore, errors
 from jutsu_sql.cli import main
 from jutsu_sql.config import load_config
+from jutsu_sql.scratch_server import find_binaries, scratch_server
 
 SERIES = {"symbol": ["A", "B"], "timeframe": ["1D", "1D"]}
 
@@ -140,6 +143,44 @@ def test_activity_is_the_engines(url: str) -> None:
     else:
         assert "jutsu_sql" in [row["application_name"] for row in activity["sessions"]]
         assert "bars" in [row["name"] for row in activity["tables"]]
+
+
+@pytest.fixture(scope="module")
+def counting_url() -> Iterator[str]:
+    """A server with pg_stat_statements, which not every build of PostgreSQL has."""
+    settings = {"shared_preload_libraries": "pg_stat_statements"}
+    for bindir in find_binaries():
+        with suppress(errors.ServerError), ExitStack() as stack:
+            server = scratch_server(bindir=bindir, durable=False, settings=settings)
+            url = stack.enter_context(server).url
+            with psycopg.connect(url, autocommit=True) as session:
+                session.execute("CREATE EXTENSION pg_stat_statements")
+            yield url
+            return
+    pytest.skip("no PostgreSQL here has pg_stat_statements")
+
+
+def test_statements_of_the_server_by_the_names_of_queries(
+    counting_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A slow query's record has the id that the server counts it by."""
+    with jutsu_sql.connect(counting_url, slow_query_ms=1e-6, slow_query_plan=True) as db:
+        db.migrate()
+        with db.connection() as connection:  # of the costliest statements only the first are told
+            connection._raw.execute(b"SELECT pg_stat_statements_reset()")
+        caplog.clear()
+        for symbol in ("A", "B", "C"):
+            db.run("series.find", symbol=symbol, timeframe="1D")
+        BarStore(db).read("A", "1D")
+        statements = {row["query_name"]: row for row in db.activity()["statements"]}
+    found = statements["series.find"]
+    assert (found["calls"], found["rows"]) == (3, 0)
+    assert found["total_ms"] >= found["mean_ms"] > 0
+    ids = {vars(each)["query_name"]: vars(each)["query_id"] for each in slow_records(caplog)}
+    assert ids["series.find"] == found["query_id"] != 0
+    assert {"series.named", "snapshots.states"} <= statements.keys()
+    shown = CliRunner().invoke(main, ["stats", "--url", counting_url])
+    assert "series.find" in shown.output
 
 
 def test_the_command(url: str) -> None:

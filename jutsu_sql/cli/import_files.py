@@ -222,7 +222,8 @@ def command(
         if outcomes:
             (_print_outcomes_json if as_json else _print_outcomes)(outcomes)
     if others and not as_json:
-        click.echo(f"Not files of bars by their names: {', '.join(map(str, others))}")
+        names = ", ".join(map(str, others))
+        click.echo(f"Not files of bars by their names, or links to elsewhere: {names}")
     if any(outcome.error for outcome in outcomes):
         ctx.exit(_FAILED)
     if any(outcome.refused for outcome in outcomes):

@@ -240,6 +240,7 @@ class PostgresqlDialect:
         self, raw: Connection, calls: Sequence[tuple[Query, Mapping[str, Any]]]
     ) -> list[Any]:
         sent: list[tuple[_Fetch, psycopg.Cursor[Any]]] = []
+        raw.sent_at_once = len(calls)
         try:
             with raw.pipeline():
                 for query, params in calls:
@@ -248,6 +249,8 @@ class PostgresqlDialect:
             return [fetch(cursor) for fetch, cursor in sent]
         except psycopg.Error as error:
             raise translate(error, ", ".join({query.name: None for query, _ in calls})) from error
+        finally:
+            raw.sent_at_once = 1
 
     def _halves_of(self, query: Query) -> tuple[_Executor, _Fetch]:
         """A query in two: to send it, and to take what came back."""

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from math import inf
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
 import psycopg
 import psycopg_pool
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg_pool import PoolClosed, PoolTimeout
@@ -36,8 +38,14 @@ _MAX_IDLE_S = 30.0
 # A thread that is connecting is not waited for longer; it ends by itself.
 _CLOSE_TIMEOUT_S = 0.2
 _TOO_MANY_CONNECTIONS = "53300"
+# A server that does not know the user or the database, or does not let them in, will not either.
+_STAYS_REFUSED = ("28", "3D", "42")
 _COUNTED = ("requests_queued", "requests_wait_ms")
 _PREPARE_AFTER = 5  # runs, as psycopg has it
+# How long after ``statement_timeout`` the server may be heard of at the latest.
+_GRACE_S = 5.0
+
+T = TypeVar("T")
 
 
 class Connection(psycopg.Connection[Any]):
@@ -49,6 +57,9 @@ class Connection(psycopg.Connection[Any]):
     # Whether the server sends something, or closes the connection, within so many seconds.
     has_news: Callable[[float], bool]
     opened_s = idle_since_s = 0.0
+    # How long the server may say nothing to each of the statements that were sent at once.
+    silence_s = inf
+    sent_at_once = 1
 
     @classmethod
     def connect(  # type: ignore[override]
@@ -66,6 +77,34 @@ class Connection(psycopg.Connection[Any]):
             if on_failure is not None:
                 on_failure(error)
             raise
+
+    def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
+        return super().wait(gen if self.silence_s == inf else self._heard(gen), *args, **kwargs)
+
+    def _heard(self, gen: PQGen[T]) -> PQGen[T]:
+        """What the driver does, closing the connection if nothing is heard of the server.
+
+        The server keeps to ``statement_timeout`` and would have said so; something in between that
+        acknowledges what is sent keeps TCP content for ever.
+        """
+        most_s = self.silence_s * self.sent_at_once
+        until_s = monotonic() + most_s
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted  # without news ten times a second
+                if ready:
+                    until_s = monotonic() + most_s
+                elif monotonic() > until_s:
+                    self.close()
+                    raise psycopg.OperationalError(
+                        f"nothing was heard of the server for {most_s:g} s, though no statement"
+                        " may take so long"
+                    )
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            result: T = done.value
+            return result
 
 
 class PostgresqlPool:
@@ -207,15 +246,24 @@ class PostgresqlPool:
     def _connect_once(self) -> None:
         try:
             with Connection.connect(self._servers.conninfo, **self._connect) as raw:
-                self._configure(raw)
+                self._prepare(raw)
         except psycopg.Error as error:
             with self._lock:
                 self._failed += 1
             raise self._unreachable(error) from error
         self._failure = None
 
-    def _set_up(self, raw: Connection) -> None:
+    def _prepare(self, raw: Connection) -> None:
+        if self._config.statement_timeout:
+            raw.silence_s = self._config.statement_timeout + _GRACE_S
         self._configure(raw)
+
+    def _set_up(self, raw: Connection) -> None:
+        try:
+            self._prepare(raw)
+        except psycopg.Error as error:
+            self._fail(error)
+            raise
         raw.cursor_of_one = raw.cursor(binary=True)
         raw.has_news = _listen(raw.pgconn.socket)
         raw.opened_s = raw.idle_since_s = monotonic()
@@ -248,7 +296,9 @@ class PostgresqlPool:
     def _unreachable(self, error: psycopg.Error) -> ConnectionFailedError:
         reason = redact(str(error).strip(), self._password)
         failure = ConnectionFailedError(
-            f"cannot connect to {self._config.display_url}: {reason}", sqlstate=error.sqlstate
+            f"cannot connect to {self._config.display_url}: {reason}",
+            sqlstate=error.sqlstate,
+            retryable=not (error.sqlstate or "").startswith(_STAYS_REFUSED),
         )
         failure.__cause__ = error
         return failure

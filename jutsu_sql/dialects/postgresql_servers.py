@@ -16,6 +16,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq.abc import PGconn
 
+from jutsu_sql.dialects.postgresql_refusals import find_refusal
+
 # What libpq leaves to the operating system: 130 s until a connect gives up, two hours until a
 # dead peer is noticed, 15 minutes until what was sent and never acknowledged is given up.
 _DEFAULTS = {
@@ -73,7 +75,7 @@ class Servers:
             psycopg.Error: there is none, or only one that the fence refuses.
         """
         if not self._hosts:
-            return open_one(self.conninfo)
+            return _open(open_one, self.conninfo)
         if self._timeline:
             try:
                 return self._visit(open_one, self.conninfo).raw
@@ -104,14 +106,17 @@ class Servers:
         for visit in visits:
             visit.add_done_callback(lambda done: _close_all_but(best, done))
         if best is None:
-            reasons = (str(visit.exception()).strip() for visit in visits)
-            raise psycopg.OperationalError("; ".join(reasons))
+            reasons = [visit.exception() for visit in visits]
+            failure = psycopg.OperationalError("; ".join(str(each).strip() for each in reasons))
+            states = {getattr(each, "sqlstate", None) for each in reasons}
+            failure.sqlstate = states.pop() if len(states) == 1 else None
+            raise failure
         self._cluster, self._timeline = best.system_identifier, best.timeline
         self.conninfo = best.conninfo
         return best.raw
 
     def _visit(self, open_one: Callable[[str], C], conninfo: str) -> _Found[C]:
-        raw = open_one(conninfo)
+        raw = _open(open_one, conninfo)
         try:
             found = _Found(conninfo, raw, *self._ask(raw))
             if found.timeline < self._timeline:
@@ -128,6 +133,14 @@ class Servers:
             raw.close()
             raise
         return found
+
+
+def _open(open_one: Callable[[str], C], conninfo: str) -> C:
+    try:
+        return open_one(conninfo)
+    except psycopg.Error as error:
+        error.sqlstate = error.sqlstate or find_refusal(str(error), conninfo)
+        raise
 
 
 def _close_all_but(best: _Found[Any] | None, visit: Future[_Found[Any]]) -> None:

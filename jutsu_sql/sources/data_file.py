@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +24,10 @@ _REFUSED = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"SQLite f": "an SQLite data
 _PACKED = (".gz", ".zst", ".zip")
 _FORMATS = (".csv", ".tsv", ".txt", ".json", ".parquet", ".feather", ".arrow", ".dbn")
 _CHUNK_BYTES = 2**20
+# Bars as text are packed to a tenth, and rarely to a fiftieth.
+_MAX_RATIO = 200
+_ANY_RATIO_BYTES = 64 * 2**20
+_MAX_MEMBERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +105,16 @@ class DataFile:
         if self.member:
             archive = zipfile.ZipFile(file)
             info = archive.getinfo(self.member)
-            watched = _Watched(archive.open(info), info.file_size, progress)
-            head = archive.open(info).read(4)
-            return _unpack(watched, head, "zip")
+            try:
+                watched = _Watched(archive.open(info), info.file_size, progress)
+                head = archive.open(info).read(4)
+            except RuntimeError as error:  # so zipfile calls what it has no key or no method for
+                raise self.error(f"cannot be unpacked: {error}: unpack it yourself") from error
+            return UnpackedBytes(self, watched, head, "zip", info.compress_size)
         if head.startswith(_ZIP):
+            _data_members(self.path, file)
             raise self.error("an archive without a file of bars")
-        return _unpack(_Watched(file, size, progress), head, None)
+        return UnpackedBytes(self, _Watched(file, size, progress), head, None, size)
 
 
 class UnpackedBytes:
@@ -114,16 +123,36 @@ class UnpackedBytes:
     Of a member of an archive it is the SHA-256 of the member.
     """
 
-    def __init__(self, stream: Any, watched: _Watched, compression: str | None) -> None:
-        self._stream, self._watched = stream, watched
+    def __init__(
+        self,
+        file: DataFile,
+        watched: _Watched,
+        head: bytes,
+        archive: str | None,
+        packed_bytes: int,
+    ) -> None:
+        self._file, self._watched = file, watched
+        self._stream, self.compression = _unpack(watched, head, archive)
         self._again = b""
-        self.compression = compression
+        self._bytes_left = inf
+        if self.compression:
+            self._bytes_left = max(_ANY_RATIO_BYTES, packed_bytes * _MAX_RATIO)
 
     def read(self, size: int) -> bytes:
-        """So many bytes, fewer only at the end."""
+        """So many bytes, fewer only at the end.
+
+        Raises:
+            SourceError: they are too many for what they were packed in.
+        """
         data, self._again = self._again, b""
         while len(data) < size and (more := self._stream.read(size - len(data))):
             data += more
+            self._bytes_left -= len(more)
+            if self._bytes_left < 0:
+                raise self._file.error(
+                    f"unpacks to over {_MAX_RATIO} times its size, which no bars do: if these are"
+                    " some, unpack it yourself, and import what comes out"
+                )
         return data
 
     def put_back(self, data: bytes) -> None:
@@ -135,9 +164,23 @@ class UnpackedBytes:
         while chunk := self.read(_CHUNK_BYTES):
             yield chunk
 
-    def read_all(self) -> bytes:
-        """All bytes that are left."""
-        return b"".join(self.chunks())
+    def read_all(self, most_bytes: int) -> bytes:
+        """All bytes that are left.
+
+        Raises:
+            SourceError: they are more than ``most_bytes``.
+        """
+        chunks: list[bytes] = []
+        left_bytes = most_bytes
+        for chunk in self.chunks():
+            chunks.append(chunk)
+            left_bytes -= len(chunk)
+            if left_bytes < 0:
+                raise self._file.error(
+                    f"over {most_bytes // 2**20} MiB, and a file of this format is read whole:"
+                    " divide it, or convert it to CSV"
+                )
+        return b"".join(chunks)
 
     @property
     def content_sha256(self) -> str:
@@ -165,27 +208,54 @@ class _Watched:
         """Whoever opened the file closes it."""
 
 
-def _unpack(watched: _Watched, head: bytes, archive: str | None) -> UnpackedBytes:
+def _unpack(watched: _Watched, head: bytes, archive: str | None) -> tuple[Any, str | None]:
     if head.startswith(_GZIP):
-        return UnpackedBytes(gzip.GzipFile(fileobj=watched, mode="rb"), watched, "gzip")  # type: ignore[call-overload]
+        return gzip.GzipFile(fileobj=watched, mode="rb"), "gzip"  # type: ignore[call-overload]
     if head.startswith(_ZSTD):
         import pyarrow as pa
 
-        stream = pa.CompressedInputStream(pa.PythonFile(watched, mode="r"), "zstd")
-        return UnpackedBytes(stream, watched, "zstd")
-    return UnpackedBytes(watched, watched, archive)
+        return pa.CompressedInputStream(pa.PythonFile(watched, mode="r"), "zstd"), "zstd"
+    return watched, archive
 
 
-def _data_members(archive: zipfile.ZipFile) -> list[str]:
+def _data_members(path: Path, file: BinaryIO) -> list[str]:
+    """The members of an archive that hold bars by their names.
+
+    Raises:
+        SourceError: there are too many, or one that is no file below the archive.
+        zipfile.BadZipFile: it is damaged.
+    """
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    if len(members) > _MAX_MEMBERS:
+        raise SourceError(
+            f"an archive of {len(members)} files, and {_MAX_MEMBERS} are read: unpack it yourself,"
+            " and import the folder",
+            path=str(path),
+        )
+    for info in members:
+        _require_inside(path, info)
     names = [
         info.filename
-        for info in archive.infolist()
+        for info in members
         if not info.is_dir() and not info.filename.startswith("__MACOSX/")
     ]
     data = [name for name in names if _is_data(name)] or names
     # HistData puts a report of gaps, a .txt, beside each .csv.
     tables = [name for name in data if not name.lower().endswith(".txt")]
     return sorted(tables or data)
+
+
+def _require_inside(path: Path, info: zipfile.ZipInfo) -> None:
+    """Nothing is unpacked to the disk; but a name becomes part of what is stored of a load."""
+    first, *more = info.filename.replace("\\", "/").split("/")
+    leads_out = not first or ".." in (first, *more)
+    if leads_out or stat.S_ISLNK(info.external_attr >> 16):
+        raise SourceError(
+            f"the member {info.filename!r} leads out of the archive, which no archive of bars does:"
+            " unpack it yourself if you trust it",
+            path=str(path),
+        )
 
 
 def _is_data(name: str) -> bool:
@@ -198,9 +268,9 @@ def _is_data(name: str) -> bool:
 def find_files(given: Iterable[str | Path]) -> tuple[list[DataFile], list[Path]]:
     """The files of bars that paths, directories and glob patterns mean, and what is left out.
 
-    A directory is walked, and in it only names are taken that end as files of bars do; the others
-    are given back. An archive is one file for each of its members. A path that leads to nothing
-    is kept: reading it says so.
+    A directory is walked, and in it only names are taken that end as files of bars do, and no
+    links that lead out of it; the others are given back. An archive is one file for each of its
+    members. A path that leads to nothing is kept: reading it says so.
     """
     files: list[DataFile] = []
     others: list[Path] = []
@@ -208,8 +278,9 @@ def find_files(given: Iterable[str | Path]) -> tuple[list[DataFile], list[Path]]
         if not path.is_dir():
             files += _members(path)
             continue
+        root = path.resolve()
         for inner in sorted(each for each in path.rglob("*") if each.is_file()):
-            if _is_data(inner.name):
+            if _is_data(inner.name) and inner.resolve().is_relative_to(root):
                 files += _members(inner)
             else:
                 others.append(inner)
@@ -230,13 +301,10 @@ def _paths(given: Iterable[str | Path]) -> Iterator[Path]:
 def _members(path: Path) -> list[DataFile]:
     try:
         with path.open("rb") as file:
-            if file.read(4) != _ZIP:
-                return [DataFile(path)]
-            file.seek(0)
-            with zipfile.ZipFile(file) as archive:
-                members = _data_members(archive)
-    except (OSError, zipfile.BadZipFile):
-        return [DataFile(path)]  # reading it says what is wrong
+            is_archive = file.read(4) == _ZIP
+            members = _data_members(path, file) if is_archive else []
+    except (OSError, SourceError, zipfile.BadZipFile):
+        members = []  # reading it says what is wrong
     return [DataFile(path, member) for member in members] or [DataFile(path)]
 
 

@@ -31,7 +31,7 @@ from jutsu_sql.sources.recognise import DELIMITERS, Recognised, Told, told_by_na
 from jutsu_sql.sources.rows import Rows
 from jutsu_sql.sources.sessions import NAT, Clock, Placed, place
 from jutsu_sql.sources.shapes import PLAIN
-from jutsu_sql.sources.tables import read_table, row_text, table_reader
+from jutsu_sql.sources.tables import read_table, row_text, table_format
 from jutsu_sql.sources.text_file import TextFile
 from jutsu_sql.sources.times import Times, read_times, times_of_arrow
 from jutsu_sql.timeframe import Timeframe, parse_timeframe
@@ -96,9 +96,9 @@ class FileBars:
             return {}
         with self.file.open() as data:
             head = data.read(_HEAD_BYTES)
-            if found := table_reader(head):
-                content = head + data.read_all()
-                return {row: row_text(content, found[1], row) for row in rows}
+            if found := table_format(head):
+                content = head + data.read_all(found.most_bytes)
+                return {row: row_text(content, found.read, row) for row in rows}
         line_of = {row: int(self.lines[row]) for row in rows}
         with self.file.open() as data:
             texts = TextFile(self.file, data).texts(set(line_of.values()))
@@ -296,15 +296,13 @@ def _rows(
 ) -> tuple[Rows, dict[str, Any], str | None]:
     with file.open(progress) as data:
         head = data.read(_HEAD_BYTES)
-        if found := table_reader(head):
-            name, reader = found
-            rows, symbol, notes = read_table(
-                file, head + data.read_all(), reader, column_map, shape_name
-            )
+        if found := table_format(head):
+            content = head + data.read_all(found.most_bytes)
+            rows, symbol, notes = read_table(file, content, found.read, column_map, shape_name)
             facts: dict[str, Any] = {
-                "format": name,
+                "format": found.name,
                 "delimiter": "none",
-                "encoding": "binary" if name != "JSON" else "UTF-8",
+                "encoding": "binary" if found.name != "JSON" else "UTF-8",
                 "numbers": "as they are",
                 "notes": notes,
             }

@@ -382,7 +382,7 @@ def find_columns(
         missing.insert(0, "time")
     if missing:
         raise BarsError(
-            f"no column {', '.join(missing)} among {', '.join(map(repr, names))}:"
+            f"no column {', '.join(missing)} among {', '.join(map(repr, names)):.500}:"
             f" say which it is, as in --column {missing[0]}=NAME"
         )
     return columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,22 +17,30 @@ from jutsu_sql.sources.rows import Rows, one_array
 
 # Reads the content of a file as a table, and gives what else it says: a symbol, notes.
 TableReader = Callable[[bytes], "tuple[Any, str | None, tuple[str, ...]]"]
+_MAX_COLUMNS = 1000
+_MAX_CELLS = 10**9
 
 
-def table_reader(head: bytes) -> tuple[str, TableReader] | None:
-    """The name of a format and its reader, by the first bytes; None for text."""
-    for magic, (name, reader) in _READERS.items():
+class Format(NamedTuple):
+    """A format of tables, which are read whole: files of up to ``most_bytes``, unpacked."""
+
+    name: str
+    read: TableReader
+    most_bytes: int = 2**30
+
+
+def table_format(head: bytes) -> Format | None:
+    """The format by the first bytes; None for text."""
+    for magic, found in _FORMATS.items():
         if head.startswith(magic):
-            return name, reader
-    if head.lstrip()[:1] in (b"[", b"{"):
-        return "JSON", _json_table
-    return None
+            return found
+    return _JSON if head.lstrip()[:1] in (b"[", b"{") else None
 
 
 def read_table(
     file: DataFile,
     data: bytes,
-    reader: TableReader,
+    read: TableReader,
     column_map: Mapping[str, str],
     shape_name: str | None,
 ) -> tuple[Rows, str | None, tuple[str, ...]]:
@@ -42,12 +50,14 @@ def read_table(
         SourceError: it cannot be read, or not be understood as a whole.
     """
     try:
-        table, symbol, notes = reader(data)
+        table, symbol, notes = read(data)
         if not table.num_rows:
             raise file.error("there are no rows")
         recognised = _recognise(file, table, column_map, shape_name)
     except (pa.ArrowException, BarsError, ValueError) as error:
         raise file.error(f"cannot be read: {error}") from error
+    except RecursionError:
+        raise file.error("lists within lists, deeper than any of bars") from None
     rows = Rows(recognised)
     start = 0
     for batch in _parts(table):
@@ -57,9 +67,9 @@ def read_table(
     return rows, symbol, notes
 
 
-def row_text(data: bytes, reader: TableReader, row: int) -> str:
+def row_text(data: bytes, read: TableReader, row: int) -> str:
     """One row as JSON, for people to read."""
-    table, _, _ = reader(data)
+    table, _, _ = read(data)
     return json.dumps(table.slice(row, 1).to_pylist()[0], default=str)
 
 
@@ -81,7 +91,9 @@ def _parts(table: Any) -> Iterator[Any]:
 def _parquet_table(data: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
     import pyarrow.parquet as pq
 
-    return _flat(pq.read_table(pa.BufferReader(data))), None, ()
+    file = pq.ParquetFile(pa.BufferReader(data))
+    _require_few(file.metadata.num_rows, file.metadata.num_columns)
+    return _flat(file.read()), None, ()
 
 
 def _feather_table(data: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
@@ -92,6 +104,15 @@ def _feather_table(data: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
 
 def _stream_table(data: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
     return _flat(pa.ipc.open_stream(data).read_all()), None, ()
+
+
+def _require_few(rows: int, columns: int) -> None:
+    # A million equal values take a few bytes in some formats, and in JSON those that are not there.
+    if columns > _MAX_COLUMNS or rows * columns > _MAX_CELLS:
+        raise BarsError(
+            f"{rows} rows of {columns} columns; at most {_MAX_COLUMNS} columns and {_MAX_CELLS:,}"
+            " cells are read: divide it"
+        )
 
 
 def _flat(table: Any) -> Any:
@@ -108,11 +129,12 @@ def _json_table(data: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
     """
     try:
         content = json.loads(data, parse_float=str, parse_int=str)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BarsError(f"this begins like JSON, and is none: {error}") from None
     rows, symbol, notes = _rows_of(content)
     if isinstance(rows[0], list):
         width = max(map(len, rows))
+        _require_few(len(rows), width)
         names = [str(at) for at in range(width)]
         columns = {
             name: [_text(row[at]) if at < len(row) else None for row in rows]
@@ -120,6 +142,7 @@ def _json_table(data: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
         }
     else:
         names = list(dict.fromkeys(name for row in rows for name in row))
+        _require_few(len(rows), len(names))
         columns = {name: [_text(row.get(name)) for row in rows] for name in names}
     return pa.table({name: pa.array(columns[name], pa.string()) for name in names}), symbol, notes
 
@@ -164,12 +187,13 @@ def _dbn_table(data: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
     return dbn_table(data), None, ()
 
 
-_READERS: Mapping[bytes, tuple[str, TableReader]] = {
-    b"PAR1": ("Parquet", _parquet_table),
-    b"ARROW1": ("Feather", _feather_table),
-    b"FEA1": ("Feather", _feather_table),
-    b"\xff\xff\xff\xff": ("Arrow stream", _stream_table),
-    b"DBN": ("Databento DBN", _dbn_table),
+_JSON = Format("JSON", _json_table, 2**28)  # takes ten times as much memory as it is long
+_FORMATS: Mapping[bytes, Format] = {
+    b"PAR1": Format("Parquet", _parquet_table),
+    b"ARROW1": Format("Feather", _feather_table),
+    b"FEA1": Format("Feather", _feather_table),
+    b"\xff\xff\xff\xff": Format("Arrow stream", _stream_table),
+    b"DBN": Format("Databento DBN", _dbn_table),
 }
 
-__all__ = ["read_table", "row_text", "table_reader"]
+__all__ = ["read_table", "row_text", "table_format"]

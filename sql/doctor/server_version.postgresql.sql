@@ -1,5 +1,7 @@
 -- A version that is too old, no longer maintained, or newer than what was tested.
 -- kind: many
+-- timestamps: now
+-- example: now="2024-01-02T00:00Z"
 -- allow: half because the versions of SQLite are a matter of the library
 WITH running (major, version) AS (
     SELECT current_setting('server_version_num')::int / 10000, current_setting('server_version')
@@ -17,5 +19,5 @@ SELECT
     'use PostgreSQL 15 to 18, the latest minor release of it' AS remedy
 FROM running
 LEFT JOIN maintained ON maintained.major = running.major
-WHERE maintained.until IS NULL OR maintained.until < current_date
+WHERE maintained.until IS NULL OR maintained.until < CAST(:now AS timestamptz)
 ORDER BY found

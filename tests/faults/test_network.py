@@ -18,6 +18,7 @@ from ledger_model import bars_of, closes
 import jutsu_sql
 from faults.workload import rows
 from jutsu_sql import Bars, BarStore, errors
+from jutsu_sql.dialects import postgresql_pool
 from jutsu_sql.scratch_server import ScratchServer
 
 # Of a silent peer, what it sent or was sent is given up after this long (tcp_user_timeout), and one
@@ -45,6 +46,7 @@ class Wire:
         self.fault: Callable[[socket.socket, socket.socket], None] = fin
         self.chunk_bytes = 2**16
         self.lets_in = True
+        self._tells_client = True  # when its server is gone
 
     def serve(self) -> None:
         try:
@@ -71,13 +73,16 @@ class Wire:
                     self.bytes_left -= len(data)
                     if self.bytes_left <= 0:
                         self.bytes_left = None
+                        self._tells_client = self.fault not in {black_hole, half_open}
                         self.fault(source, target)
                         return
                 for start in range(0, len(data), self.chunk_bytes):
                     target.sendall(data[start : start + self.chunk_bytes])
-            target.shutdown(socket.SHUT_WR)
+            if is_client or self._tells_client:
+                target.shutdown(socket.SHUT_WR)
         except OSError:
-            fin(source, target)
+            if self._tells_client:
+                fin(source, target)
 
     def close(self) -> None:
         self._listener.close()
@@ -191,6 +196,35 @@ def test_a_half_open_connection(wire: Wire, postgres: str) -> None:
         with within(ENDS_WITHIN_S):
             assert store.write(bars_of(FIRST), source="after").inserted == len(FIRST)
     assert stored(postgres) == FIRST
+
+
+@pytest.mark.parametrize("call", ["load", "read", "COPY", "query"])
+def test_a_half_open_connection_in_a_statement(
+    call: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is between takes and acknowledges all that the client sends, for a server that has
+    gone. Correct: with ``statement_timeout`` it is given up soon after that; without, nothing but
+    the two ends of the connection could end it.
+    """
+    monkeypatch.setattr(postgresql_pool, "_GRACE_S", 0.5)
+    with jutsu_sql.connect(
+        f"{wire.url}&statement_timeout=1", snapshots=False, retry_timeout=0
+    ) as db:
+        store = BarStore(db)
+        store.write(bars_of(FIRST), source="before")
+        run = {
+            "load": lambda: store.write(bars_of(rows("C", range(5), 1.0)), source="after"),
+            "read": lambda: store.read("A", "1m"),
+            "COPY": lambda: db.copy_into("series", {"symbol": ["C"], "timeframe": ["1m"]}),
+            "query": lambda: db.run("series.summary"),
+        }[call]
+        wire.fault, wire.bytes_left = half_open, 1
+        with (
+            within(ENDS_WITHIN_S),
+            pytest.raises(errors.ConnectionFailedError, match="nothing was heard of the server"),
+        ):
+            run()
+        assert run() is not None  # on another connection
 
 
 def test_an_idle_connection_that_fell_into_a_black_hole(wire: Wire, postgres: str) -> None:
