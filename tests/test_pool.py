@@ -243,10 +243,10 @@ def test_a_connection_that_is_lost_while_it_is_set_up(
     def lose(*_: object) -> None:
         raise psycopg.OperationalError("it is gone")
 
-    with db.connection():
-        monkeypatch.setattr(postgresql_pool.PostgresqlPool, "_prepare", lose)
-        with pytest.raises(errors.ConnectionFailedError, match="it is gone"):
-            db.run("pool.backend")
+    monkeypatch.setattr(postgresql_pool.PostgresqlPool, "_prepare", lose)
+    with ExitStack() as taken, pytest.raises(errors.ConnectionFailedError, match="it is gone"):
+        for _ in range(10):  # there may be more than one already
+            taken.enter_context(db.connection())
 
 
 def test_a_server_that_refuses_says_so_at_once(postgres_database: str) -> None:
