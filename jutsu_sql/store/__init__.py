@@ -32,6 +32,7 @@ from jutsu_sql.store.read import (
 from jutsu_sql.store.resample import Resampled, resample_bars
 from jutsu_sql.store.scan import scan_bars
 from jutsu_sql.store.snapshots import Snapshots
+from jutsu_sql.store.source import Answer, Source
 from jutsu_sql.store.stream import BarStream, stream_bars
 from jutsu_sql.store.undo import UndoReport, undo_load
 from jutsu_sql.store.warmup import read_latest, read_with_warmup
@@ -42,6 +43,7 @@ from jutsu_sql.timeframe import parse_timeframe
 __all__ = [
     "Action",
     "ActionsReport",
+    "Answer",
     "AsOfJoin",
     "BarStore",
     "BarStream",
@@ -50,6 +52,7 @@ __all__ = [
     "Panel",
     "Resampled",
     "SeriesSummary",
+    "Source",
     "UndoReport",
 ]
 
