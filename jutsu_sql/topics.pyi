@@ -74,6 +74,12 @@ class BenchReadOneRow(NamedTuple):
 class CopyTablesRow(NamedTuple):
     name: str | None
 
+class CoverageTouchedRow(NamedTuple):
+    series_id: int
+    timeframe: str
+    first_ts: datetime
+    last_ts: datetime
+
 class DoctorClockRow(NamedTuple):
     severity: str | None
     found: str | None
@@ -384,6 +390,14 @@ class DoctorTopic:
     def unfinished_loads(self, *, hour_ago: datetime | date) -> list[DoctorUnfinishedLoadsRow]:
         """Loads that began over an hour ago and have not ended."""
 
+class CoverageTopic:
+    def note(self, *, load_id: int | None, series_ids: Sequence[int] | None, starts: Sequence[datetime | date] | None, ends: Sequence[datetime | date] | None) -> int:
+        """Note what a load has asked its source for: parallel arrays."""
+    def note_undone(self, *, undone: int | None, load_id: int | None) -> int:
+        """Note that a load was taken back: what it has asked for no longer counts."""
+    def touched(self, *, load_id: int) -> list[CoverageTouchedRow]:
+        """The series that a load touched, and where."""
+
 class CopyTopic:
     def columns(self, **params: Any) -> Any:
         """The columns of a table as binary COPY sees them: a domain is sent as the type it is made from."""
@@ -504,6 +518,7 @@ class Topics:
     check: CheckTopic
     connection: ConnectionTopic
     copy: CopyTopic
+    coverage: CoverageTopic
     doctor: DoctorTopic
     doctor_deep: DoctorDeepTopic
     loads: LoadsTopic

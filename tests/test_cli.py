@@ -235,6 +235,7 @@ def test_a_look_at_an_empty_database_leaves_it_empty(empty_url: str) -> None:
         ("0004-unfinished-loads", "pending"),
         ("0005-readings", "pending"),
         ("0006-corporate-actions", "pending"),
+        ("0007-coverage", "pending"),
     ]
     preview = run("migrate", "--dry-run", "--url", empty_url).stdout
     assert preview.startswith("-- migration ")

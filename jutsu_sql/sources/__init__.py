@@ -135,6 +135,7 @@ def import_file(
         timezone=parsed.layout.timezone,
         calendar=parsed.layout.calendar,
         reading=parsed.reading,
+        asked="span",
     )
     if not report.skipped:
         return ImportReport(

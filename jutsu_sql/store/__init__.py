@@ -7,7 +7,7 @@ from datetime import datetime, time
 from itertools import chain
 from typing import Any, Literal
 
-from jutsu_sql.bars import Bars
+from jutsu_sql.bars import Bars, Series
 from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
 from jutsu_sql.interchange import joined_batches
@@ -20,6 +20,7 @@ from jutsu_sql.store.actions import (
     write_actions,
 )
 from jutsu_sql.store.as_of_join import AsOfJoin, join_as_of
+from jutsu_sql.store.claims import asked_of
 from jutsu_sql.store.delete import DeleteReport, delete_bars
 from jutsu_sql.store.origin import Origin
 from jutsu_sql.store.panel import Panel, align_bars
@@ -90,6 +91,7 @@ class BarStore:
         timezone: str | None = None,
         calendar: str | None = None,
         reading: str | None = None,
+        asked: tuple[Any, Any] | Literal["span"] | None = None,
     ) -> LoadReport:
         """Store bars, all in one transaction, and note it as one load.
 
@@ -124,6 +126,11 @@ class BarStore:
         ``timezone`` and ``calendar`` say where the series are traded: kept with each that has none
         yet, see :meth:`origin`. ``reading`` says how the bars were read, and is kept with the load.
 
+        ``asked=(start, end)`` says that the source was asked for every bar from ``start`` up to,
+        and without, ``end`` (aware times, or dates) of each series of the load, and of the one that
+        ``symbol`` and ``timeframe`` name, also if no bar came: what is absent there the source does
+        not have, see :meth:`coverage`. ``"span"`` is from the first to the last bar of each series.
+
         A load that was ended by a lost connection, a failover or another transaction is begun
         again, up to ``retry_timeout``; but not that of an iterator, which can be had only once, nor
         a ``parallel`` one.
@@ -139,6 +146,10 @@ class BarStore:
                 :class:`TransactionError` ends one of two loads whose parts come in opposite orders.
         """
         parts = _parts(bars, symbol, timeframe, tz)
+        named = None
+        if symbol is not None and timeframe is not None:
+            named = Series(symbol, str(parse_timeframe(timeframe)))
+        origin = Origin(timezone, calendar, reading, asked_of(asked), named)
 
         def write() -> LoadReport:
             return write_bars(
@@ -154,7 +165,7 @@ class BarStore:
                 describe=describe,
                 progress=progress,
                 parallel=parallel,
-                origin=Origin(timezone, calendar, reading),
+                origin=origin,
             )
 
         # An iterator cannot be had twice; of several transactions, some may be in.

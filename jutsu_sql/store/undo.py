@@ -53,6 +53,7 @@ def undo_load(db: Database, load_id: int) -> UndoReport:
         actions = {"undone": load_id, "load_id": load.load_id}
         load.deleted += tx.run("actions.revoke", **actions)
         reinserted += tx.run("actions.restore", **actions)
+        tx.run("coverage.note_undone", **actions)
         load.received = restored + reinserted
         load.updated, load.inserted = restored, reinserted
         tx.run_all([series_note(load, [Touched(*row) for row in touched])])

@@ -5,9 +5,12 @@
 GRANT TEMPORARY ON DATABASE {database} TO {role};
 GRANT INSERT ON
     {schema}.bars, {schema}.series, {schema}.loads, {schema}.bar_revisions, {schema}.load_series,
-    {schema}.rejected_bars, {schema}.load_readings, {schema}.corporate_actions
+    {schema}.rejected_bars, {schema}.load_readings, {schema}.corporate_actions,
+    {schema}.coverage, {schema}.undone_loads, {schema}.calendars, {schema}.calendar_sessions
 TO {role};
 GRANT UPDATE ON
     {schema}.bars, {schema}.series, {schema}.loads, {schema}.load_series, {schema}.corporate_actions
 TO {role};
-GRANT DELETE ON {schema}.bars, {schema}.loads TO {role};
+GRANT DELETE ON
+    {schema}.bars, {schema}.loads, {schema}.calendars, {schema}.calendar_sessions
+TO {role};
