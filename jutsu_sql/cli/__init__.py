@@ -39,6 +39,7 @@ class _Entry(NamedTuple):
 _COMMANDS = {
     "migrate": _Entry("migrate", "Bring the schema up to date, or tell, preview or undo it."),
     "import": _Entry("import_files", "Load bars from files."),
+    "sync": _Entry("sync", "Fetch the bars that are missing from a source."),
     "export": _Entry("export", "Write bars to files or a pipe."),
     "copy": _Entry("copy", "Copy a database to another one."),
     "bars": _Entry("bars", "Print the bars of one series."),
