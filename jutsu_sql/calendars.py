@@ -1,4 +1,4 @@
-"""The dates on which an exchange has sessions.
+"""The dates on which an exchange has sessions, and when it is open.
 
 ``24/7`` has one every day, ``weekdays`` from Monday to Friday; every other name is one of the
 package ``exchange_calendars``, such as ``XNYS`` or ``CMES``, which knows holidays, half days and
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
-from typing import Any, Protocol
+from importlib import metadata
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,24 @@ Days = npt.NDArray[np.datetime64]
 Flags = npt.NDArray[np.bool_]
 
 _FIRST_DAY = "1970-01-01"
+# As exchange_calendars has them.
+_DAYS_AHEAD = 366
+_PACKAGE = "exchange_calendars"
+
+Moments = npt.NDArray[np.datetime64]
+
+
+class Sessions(NamedTuple):
+    """Sessions in the order of their dates (``datetime64[D]``), and when they are (``[us]``, UTC).
+
+    ``opens`` is NaT where only the dates are known, and a break where there is none.
+    """
+
+    days: Days
+    opens: Moments
+    closes: Moments
+    break_starts: Moments
+    break_ends: Moments
 
 
 class Calendar(Protocol):
@@ -46,6 +65,9 @@ class Calendar(Protocol):
         Both ends count; where one session's end is the start of the next, it is of the next.
         """
 
+    def sessions(self) -> Sessions:
+        """Every session that it knows, up to about a year from now."""
+
 
 class _Weekly:
     """The same days every week."""
@@ -65,6 +87,17 @@ class _Weekly:
         days = us.view("M8[us]").astype("M8[D]")
         return days, np.zeros(len(us), dtype=np.bool_)
 
+    def sessions(self) -> Sessions:
+        last = np.datetime64("today") + _DAYS_AHEAD
+        days = np.arange(np.datetime64(_FIRST_DAY), last)
+        days = days[self.is_session(days)]
+        midnights: Moments = days.astype("M8[us]")
+        never: Moments = np.full(len(days), np.datetime64("NaT", "us"))
+        # Of no place, a date has ended everywhere at 12:00 UTC of the next.
+        length = np.timedelta64(36 if self.tz is None else 24, "h")
+        closes: Moments = midnights + length
+        return Sessions(days, never if self.tz is None else midnights, closes, never, never)
+
 
 class _Exchange:
     """A calendar of ``exchange_calendars``, between the dates that it covers."""
@@ -73,6 +106,7 @@ class _Exchange:
         self.name = name
         self.tz: str | None = str(calendar.tz)
         self._days = calendar.sessions.to_numpy().astype("M8[D]")
+        self._breaks = _moments(calendar.break_starts), _moments(calendar.break_ends)
         self._opens = _us(calendar.opens)
         self._closes = _us(calendar.closes)
 
@@ -90,6 +124,16 @@ class _Exchange:
         is_close = ~is_within & (self._closes[closing] == us)
         return self._days[np.where(is_close, closing, at)], is_within | is_close
 
+    def sessions(self) -> Sessions:
+        opens, closes = self._opens.view("M8[us]"), self._closes.view("M8[us]")
+        return Sessions(self._days, opens, closes, *self._breaks)
+
+
+_WEEKLY = {
+    "24/7": _Weekly("24/7", "UTC", 7),
+    "weekdays": _Weekly("weekdays", None, 5),
+}
+
 
 def weekday(days: Days) -> npt.NDArray[np.int64]:
     """0 for Monday to 6 for Sunday."""
@@ -103,10 +147,8 @@ def open_calendar(name: str) -> Calendar:
     Raises:
         ConfigError: there is none, or the package is not installed.
     """
-    if name == "24/7":
-        return _Weekly(name, "UTC", 7)
-    if name == "weekdays":
-        return _Weekly(name, None, 5)
+    if name in _WEEKLY:
+        return _WEEKLY[name]
     try:
         with warnings.catch_warnings():
             # It uses what newer versions of pandas deprecate.
@@ -136,8 +178,22 @@ def _exchange(name: str) -> Calendar:
         raise ConfigError(f"exchange_calendars cannot make {name}: {str(error)[:100]}") from error
 
 
+def calendar_version(name: str) -> str | None:
+    """What a calendar comes from, with its version; None if that is not installed."""
+    if name in _WEEKLY:
+        return name
+    try:
+        return f"{_PACKAGE} {metadata.version(_PACKAGE)}"
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _moments(moments: Any) -> Moments:
+    return np.asarray(moments.dt.tz_localize(None).to_numpy().astype("M8[us]"))
+
+
 def _us(moments: Any) -> Micros:
-    return np.asarray(moments.dt.tz_localize(None).to_numpy().astype("M8[us]").astype(np.int64))
+    return _moments(moments).astype(np.int64)
 
 
-__all__ = ["Calendar", "Days", "open_calendar", "weekday"]
+__all__ = ["Calendar", "Days", "Sessions", "calendar_version", "open_calendar", "weekday"]

@@ -71,14 +71,37 @@ class BenchReadOneRow(NamedTuple):
     close: float
     volume: float
 
+class CalendarsListRow(NamedTuple):
+    calendar: str
+    version: str
+    first_ts: datetime
+    end_ts: datetime
+
 class CopyTablesRow(NamedTuple):
     name: str | None
+
+class CoverageCountSessionsRow(NamedTuple):
+    series_id: int
+    bars: int | None
+    sessions: int | None
+    first_ts: datetime | None
+    last_ts: datetime | None
+
+class CoverageSeriesRow(NamedTuple):
+    series_id: int
+    symbol: str
+    timeframe: str
+    calendar: str | None
 
 class CoverageTouchedRow(NamedTuple):
     series_id: int
     timeframe: str
     first_ts: datetime
     last_ts: datetime
+
+class CoverageUndoneRow(NamedTuple):
+    load_id: int
+    undone_by: int
 
 class DoctorClockRow(NamedTuple):
     severity: str | None
@@ -391,12 +414,28 @@ class DoctorTopic:
         """Loads that began over an hour ago and have not ended."""
 
 class CoverageTopic:
+    def absent_sessions(self, *, spans: Any, calendar: str, timeframe: str) -> dict[str, NDArray[Any]]:
+        """The sessions (weeks, months) of a calendar that series have no bar of, by their numbers: :spans is a JSON array of [series_id, first number, number to end before]."""
+    def claims(self, *, series_ids: Sequence[int]) -> dict[str, NDArray[Any]]:
+        """What loads have asked their sources for, of some series."""
+    def count_sessions(self, *, calendar: str, timeframe: str, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> list[CoverageCountSessionsRow]:
+        """The bars of series from :start up to, and without, :end, and how many of them are sessions (weeks, months) of a calendar."""
     def note(self, *, load_id: int | None, series_ids: Sequence[int] | None, starts: Sequence[datetime | date] | None, ends: Sequence[datetime | date] | None) -> int:
         """Note what a load has asked its source for: parallel arrays."""
     def note_undone(self, *, undone: int | None, load_id: int | None) -> int:
         """Note that a load was taken back: what it has asked for no longer counts."""
+    def rejected(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
+        """Where rows of some series were refused, from :start up to, and without, :end."""
+    def removed(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
+        """Bars of some series from :start up to, and without, :end that are not there any more: deleted (1), or taken back by an undo (0), and not asked for since."""
+    def series(self) -> list[CoverageSeriesRow]:
+        """Every series, and the calendar by which it is traded."""
+    def starts(self, *, series_id: int, start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
+        """When the bars of one series start, from :start up to, and without, :end."""
     def touched(self, *, load_id: int) -> list[CoverageTouchedRow]:
         """The series that a load touched, and where."""
+    def undone(self) -> list[CoverageUndoneRow]:
+        """Which loads were taken back by which, the latest undo first."""
 
 class CopyTopic:
     def columns(self, **params: Any) -> Any:
@@ -417,6 +456,18 @@ class ConnectionTopic:
 class CheckTopic:
     def set_clock(self, *, observed_at: datetime | date | None, started_at: datetime | date | None, finished_at: datetime | date | None, load_id: int | None) -> int:
         """Set the times of a load, for fixtures."""
+
+class CalendarsTopic:
+    def forget_sessions(self, *, calendar: str | None) -> int:
+        """Make room for the sessions of a calendar as a newer version knows them."""
+    def hours(self, *, calendar: str) -> dict[str, NDArray[Any]]:
+        """When a calendar is open, session by session: from open_ts to break_start_ts, and from break_end_ts to close_ts. Without a break the second is nothing."""
+    def list(self) -> list[CalendarsListRow]:
+        """The calendars that are stored: where each comes from, and the dates that it knows, without the last."""
+    def note(self, *, calendar: str | None, version: str | None, first: datetime | date | None, end: datetime | date | None) -> int:
+        """Say what a calendar comes from; whoever comes second waits here until the first has stored its sessions."""
+    def sessions(self, *, calendar: str, timeframe: str) -> dict[str, NDArray[Any]]:
+        """The sessions, weeks or months of a calendar in the order of their numbers, and when each is over."""
 
 class BenchTopic:
     def bars_of(self, *, series_id: int) -> list[BenchBarsOfRow]:
@@ -515,6 +566,7 @@ class Topics:
     audit: AuditTopic
     bars: BarsTopic
     bench: BenchTopic
+    calendars: CalendarsTopic
     check: CheckTopic
     connection: ConnectionTopic
     copy: CopyTopic

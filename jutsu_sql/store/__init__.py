@@ -22,6 +22,7 @@ from jutsu_sql.store.actions import (
 )
 from jutsu_sql.store.as_of_join import AsOfJoin, join_as_of
 from jutsu_sql.store.claims import asked_of
+from jutsu_sql.store.coverage import Coverage, Fetch, Gap, Month, SeriesCoverage, read_coverage
 from jutsu_sql.store.delete import DeleteReport, delete_bars
 from jutsu_sql.store.origin import Origin
 from jutsu_sql.store.panel import Panel, align_bars
@@ -52,10 +53,15 @@ __all__ = [
     "AsOfJoin",
     "BarStore",
     "BarStream",
+    "Coverage",
     "DeleteReport",
+    "Fetch",
+    "Gap",
     "LoadReport",
+    "Month",
     "Panel",
     "Resampled",
+    "SeriesCoverage",
     "SeriesSummary",
     "Source",
     "UndoReport",
@@ -440,6 +446,37 @@ class BarStore:
         return self._db.read(
             lambda db: resample_bars(db, symbol, timeframe, to, start, end, tz=tz, session=session)
         )
+
+    def coverage(
+        self,
+        symbol: str | Sequence[str] | None = None,
+        timeframe: str | None = None,
+        start: Any = None,
+        end: Any = None,
+        *,
+        calendar: str | None = None,
+    ) -> Coverage:
+        """Which bars are stored of some series or of all, which are not, and why.
+
+        A series is judged by its calendar, or by ``calendar`` (see :mod:`jutsu_sql.calendars`):
+        from ``1D`` up it has one bar for each session (week, month with any), within the day one
+        for each interval of a session, half days and breaks as they are. What is not over yet is
+        not missing. Bounds as in :meth:`read`; without them, from the first to the last bar that is
+        stored or was asked for. A symbol without a series is all missing, if ``timeframe`` is said.
+
+        An absent bar was never fetched, unless a load has asked for it (``asked=`` of a
+        :meth:`write` that was not undone), has it among its refused rows, or somebody deleted it.
+        ``coverage.plan()`` is what to fetch.
+
+        The first call stores the sessions of a calendar in the database, and so needs the right
+        to; all others only read.
+
+        Raises:
+            BarsError: a bound or the timeframe cannot be understood; a symbol has no series, and
+                no timeframe is said.
+            ConfigError: there is no such calendar, or its package is not installed.
+        """
+        return read_coverage(self._db, symbol, timeframe, start, end, calendar)
 
     def describe_snapshots(self) -> str:
         """Whether reads are kept as files, and in which directory; or why not."""

@@ -11,6 +11,7 @@ from jutsu_sql.database import Connection
 from jutsu_sql.errors import BarsError
 from jutsu_sql.instants import (
     DAY_US,
+    Micros,
     datetime_from_us,
     us_from_bound,
     us_from_datetime,
@@ -29,8 +30,12 @@ def asked_of(given: Any) -> Asked | None:
     Raises:
         BarsError: a bound cannot be understood, or the first is not before the second.
     """
-    if given is None or given == "span":
-        return given
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given != "span":
+            raise BarsError(f'asked is (start, end) or "span", not {given!r}')
+        return "span"
     start, end = (us_from_bound(bound, end=False) for bound in given)
     if start >= end:
         raise BarsError(f"asked= is from a time up to a later one, not {given[0]} to {given[1]}")
@@ -79,4 +84,15 @@ def _over_until(load: Load, frame: Timeframe) -> int:
     return us_from_datetime(load.observed_at) - length + 1
 
 
-__all__ = ["Asked", "asked_of", "note_claims"]
+def merge_spans(starts: Micros, ends: Micros) -> list[tuple[int, int]]:
+    """Spans of time without overlaps, in their order."""
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted(zip(starts.tolist(), ends.tolist(), strict=True)):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((start, end))
+    return spans
+
+
+__all__ = ["Asked", "asked_of", "merge_spans", "note_claims"]

@@ -44,5 +44,6 @@ CREATE TABLE IF NOT EXISTS calendar_sessions (
     close_ts        timestamptz NOT NULL,
     break_start_ts  timestamptz,
     break_end_ts    timestamptz,
-    PRIMARY KEY (calendar, timeframe, ts)
+    PRIMARY KEY (calendar, timeframe, number),
+    UNIQUE (calendar, timeframe, ts)
 );

@@ -44,5 +44,6 @@ CREATE TABLE IF NOT EXISTS calendar_sessions (
     close_ts        INTEGER NOT NULL,
     break_start_ts  INTEGER,
     break_end_ts    INTEGER,
-    PRIMARY KEY (calendar, timeframe, ts)
+    PRIMARY KEY (calendar, timeframe, number),
+    UNIQUE (calendar, timeframe, ts)
 ) STRICT, WITHOUT ROWID;

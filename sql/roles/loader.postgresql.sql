@@ -9,8 +9,9 @@ GRANT INSERT ON
     {schema}.coverage, {schema}.undone_loads, {schema}.calendars, {schema}.calendar_sessions
 TO {role};
 GRANT UPDATE ON
-    {schema}.bars, {schema}.series, {schema}.loads, {schema}.load_series, {schema}.corporate_actions
+    {schema}.bars, {schema}.series, {schema}.loads, {schema}.load_series, {schema}.corporate_actions,
+    {schema}.calendars
 TO {role};
 GRANT DELETE ON
-    {schema}.bars, {schema}.loads, {schema}.calendars, {schema}.calendar_sessions
+    {schema}.bars, {schema}.loads, {schema}.calendar_sessions
 TO {role};

@@ -1,0 +1,78 @@
+"""The sessions of calendars in the database, so that SQL can tell what is missing.
+
+Whoever asks for them first, or with a newer version of the package, stores them: reading them needs
+no package, and no right to write.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from jutsu_sql.calendars import Sessions, calendar_version, open_calendar
+from jutsu_sql.database import Connection, Database
+from jutsu_sql.errors import DatabaseReadOnlyError, StatementError
+from jutsu_sql.instants import DAY_US, datetime_from_us
+from jutsu_sql.timeframe import Timeframe, floor_session
+
+_log = logging.getLogger("jutsu_sql")
+_FRAMES = [Timeframe(1, unit) for unit in "DWM"]
+
+
+def fill_calendars(db: Database, names: Iterable[str]) -> None:
+    """Have the sessions of calendars stored, up to the present and by the package at hand.
+
+    Raises:
+        ConfigError: there is no such calendar, or its package is not installed.
+        DatabaseError: it is not stored yet, and may not be stored here.
+    """
+    stored = {row.calendar: row for row in db.run("calendars.list")}
+    for name in sorted(names):
+        row, version = stored.get(name), calendar_version(name)
+        if row is not None and (
+            version is None or (row.version == version and row.end_ts > datetime.now(UTC))
+        ):
+            continue
+        sessions = open_calendar(name).sessions()
+        try:
+            db.transact(lambda tx: _store(tx, name, str(version), sessions))  # noqa: B023
+        except (DatabaseReadOnlyError, StatementError) as error:
+            if row is None:
+                error.add_note(
+                    f"the sessions of {name} are not stored yet: `jutsu-sql coverage` as a loader"
+                    " does that"
+                )
+                raise
+            _log.warning("the sessions of %s are those of %s, until %s", *row[:2], row.end_ts)
+
+
+def _store(tx: Connection, name: str, version: str, sessions: Sessions) -> None:
+    days = sessions.days.astype("M8[us]").astype(np.int64)
+    first, end = datetime_from_us(int(days[0])), datetime_from_us(int(days[-1]) + DAY_US)
+    tx.run("calendars.note", calendar=name, version=version, first=first, end=end)
+    tx.run("calendars.forget_sessions", calendar=name)
+    for frame in _FRAMES:
+        tx.copy_into("calendar_sessions", _rows(name, frame, days, sessions))
+
+
+def _rows(name: str, frame: Timeframe, days: Any, sessions: Sessions) -> dict[str, Any]:
+    """The sessions put together to those of a frame: the first opens, the last closes."""
+    ts, first = np.unique(floor_session(days, frame), return_index=True)
+    last = np.append(first[1:], len(days)) - 1
+    return {
+        "calendar": [name] * len(ts),
+        "timeframe": [str(frame)] * len(ts),
+        "ts": ts.view("M8[us]"),
+        "number": np.arange(len(ts)),
+        "open_ts": sessions.opens[first],
+        "close_ts": sessions.closes[last],
+        "break_start_ts": sessions.break_starts[first],
+        "break_end_ts": sessions.break_ends[first],
+    }
+
+
+__all__ = ["fill_calendars"]
