@@ -8,13 +8,14 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import jutsu_sql
@@ -89,6 +90,13 @@ def sync(store: BarStore, source: Source | str, *symbols: str, **options: Any) -
     return synced
 
 
+@pytest.fixture
+def local(migrated_sqlite: str) -> Iterator[BarStore]:
+    """One engine will do: what is asked for and refused is the same on both."""
+    with jutsu_sql.connect(migrated_sqlite) as db:
+        yield BarStore(db)
+
+
 # -- only what is missing -------------------------------------------------------------------------
 
 
@@ -107,12 +115,12 @@ def test_a_backfill_fetches_206_bars_and_not_6706(store: BarStore) -> None:
     assert vendor.asked == []
 
 
-def test_without_a_calendar_what_was_asked_for_is_not_asked_again(store: BarStore) -> None:
+def test_without_a_calendar_what_was_asked_for_is_not_asked_again(local: BarStore) -> None:
     days = sessions("2020-01-01", "2020-12-31")
     vendor = Vendor({"X": rising(days)}, calendar=None)
-    sync(store, vendor, start=days[100], end=days[-1])
+    sync(local, vendor, start=days[100], end=days[-1])
     vendor.asked.clear()
-    synced = sync(store, vendor, start=days[0], end=days[-1], reread=0)
+    synced = sync(local, vendor, start=days[0], end=days[-1], reread=0)
     assert vendor.asked == [("X", days[0], days[100])]
     assert (synced.inserted, synced.missing) == (100, None)
 
@@ -127,64 +135,64 @@ def test_holes_are_filled_and_nothing_else(store: BarStore) -> None:
     assert (vendor.answered, synced.inserted, synced.updated) == (3, 3, 0)
 
 
-def test_what_a_source_does_not_have_is_not_asked_for_again(store: BarStore) -> None:
+def test_what_a_source_does_not_have_is_not_asked_for_again(local: BarStore) -> None:
     days = sessions("2020-01-01", "2020-06-30")
     vendor = Vendor({"X": rising(days[30:90])})
-    synced = sync(store, vendor, start=days[0], end=days[-1], reread=0)
+    synced = sync(local, vendor, start=days[0], end=days[-1], reread=0)
     assert (synced.received, synced.missing) == (60, 0)
-    assert sync(store, vendor, start=days[0], end=days[-1], reread=0).asked == []
+    assert sync(local, vendor, start=days[0], end=days[-1], reread=0).asked == []
 
 
-def test_what_is_missing_of_the_last_days_may_still_come(store: BarStore) -> None:
+def test_what_is_missing_of_the_last_days_may_still_come(local: BarStore) -> None:
     days = weekdays(TODAY - 30 * DAY, TODAY - DAY)
     vendor = Vendor({"X": rising(days[:-2])})
-    sync(store, vendor, start=days[0])
+    sync(local, vendor, start=days[0])
     vendor.closes["X"] = rising(days)
-    assert sync(store, vendor).inserted == 2
-    assert dates(store) == days
+    assert sync(local, vendor).inserted == 2
+    assert dates(local) == days
 
 
-def test_the_last_bars_are_read_again_for_corrections(store: BarStore) -> None:
+def test_the_last_bars_are_read_again_for_corrections(local: BarStore) -> None:
     days = sessions("2020-01-01", "2020-03-31")
     vendor = Vendor({"X": rising(days)})
-    sync(store, vendor, start=days[0], end=days[-1])
+    sync(local, vendor, start=days[0], end=days[-1])
     vendor.closes["X"][days[-3]] = 7.0
     vendor.closes["X"][days[-9]] = 7.0
-    synced = sync(store, vendor, end=days[-1], reread=3)
+    synced = sync(local, vendor, end=days[-1], reread=3)
     assert vendor.asked[-1] == ("X", days[-3], days[-1] + DAY)
     assert (synced.updated, synced.unchanged) == (1, 2)
-    assert sync(store, vendor, end=days[-1], reread=9).updated == 1
+    assert sync(local, vendor, end=days[-1], reread=9).updated == 1
 
 
-def test_a_load_that_is_undone_is_fetched_again(store: BarStore) -> None:
+def test_a_load_that_is_undone_is_fetched_again(local: BarStore) -> None:
     days = sessions("2020-01-01", "2020-03-31")
     vendor = Vendor({"X": rising(days)})
-    (load_id,) = sync(store, vendor, start=days[0], end=days[-1]).load_ids
-    store.undo(load_id)
-    assert sync(store, vendor, start=days[0], end=days[-1], calendar="weekdays").inserted == 65
+    (load_id,) = sync(local, vendor, start=days[0], end=days[-1]).load_ids
+    local.undo(load_id)
+    assert sync(local, vendor, start=days[0], end=days[-1], calendar="weekdays").inserted == 65
 
 
-def test_a_new_series_needs_a_start(store: BarStore) -> None:
-    assert "say from when on" in (sync(store, Vendor()).error or "")
+def test_a_new_series_needs_a_start(local: BarStore) -> None:
+    assert "say from when on" in (sync(local, Vendor()).error or "")
     with pytest.raises(BarsError, match="nothing to ask for yet from 2999-01-01 on"):
-        sync(store, Vendor(), start="2999-01-01")
+        sync(local, Vendor(), start="2999-01-01")
 
 
-def test_a_source_that_does_not_go_back_so_far_is_asked_for_what_it_has(store: BarStore) -> None:
+def test_a_source_that_does_not_go_back_so_far_is_asked_for_what_it_has(local: BarStore) -> None:
     days = sessions("2020-01-01", "2020-03-31")
     vendor = Vendor({"X": rising(days)}, since=days[10])
-    synced = sync(store, vendor, start=days[0], end=days[-1])
+    synced = sync(local, vendor, start=days[0], end=days[-1])
     assert vendor.asked == [("X", days[10], days[-1] + DAY)]
     assert synced.notes == [f"the source has nothing before {days[10]} 00:00 UTC"]
     assert synced.missing is not None
 
 
-def test_nothing_is_asked_for_in_a_dry_run(store: BarStore) -> None:
+def test_nothing_is_asked_for_in_a_dry_run(local: BarStore) -> None:
     vendor = Vendor()
-    synced = sync(store, vendor, start="2020-01-01", end="2020-01-31", dry_run=True)
+    synced = sync(local, vendor, start="2020-01-01", end="2020-01-31", dry_run=True)
     assert synced.asked == [(utc(date(2020, 1, 1)), utc(date(2020, 2, 1)))]
     assert vendor.asked == []
-    assert store.series() == []
+    assert local.series() == []
 
 
 # -- partial bars ---------------------------------------------------------------------------------
@@ -211,21 +219,22 @@ def test_a_partial_bar_that_others_followed_does_not_stay(store: BarStore) -> No
     assert sync(store, vendor, end=days[-1], reread=0).asked == []
 
 
-def test_intervals_that_run_are_partial_as_well(store: BarStore) -> None:
+def test_intervals_that_run_are_partial_as_well(local: BarStore) -> None:
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
     class Hours(Vendor):
         close = 1.0
 
         def fetch(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Bars:
-            hours = [now - timedelta(hours=n) for n in range(30) if now - timedelta(hours=n) >= start]
+            every = [now - timedelta(hours=n) for n in range(30)]
+            hours = [hour for hour in every if hour >= start]
             close = np.full(len(hours), self.close)
             return Bars.from_arrays(symbol, timeframe, hours, close, close, close, close, close)
 
     hours = Hours()
-    first = sync(store, hours, timeframe="1h", start=TODAY - DAY, calendar="24/7")
+    first = sync(local, hours, timeframe="1h", start=TODAY - DAY, calendar="24/7")
     hours.close = 2.0
-    second = sync(store, hours, timeframe="1h", reread=0)
+    second = sync(local, hours, timeframe="1h", reread=0)
     assert (second.updated, second.unchanged) == (1, 0)
     assert first.inserted > 20
     assert first.missing == 0
@@ -245,61 +254,59 @@ class Odd(Vendor):
         return self.bars
 
 
-def test_bars_outside_of_what_was_asked_for_are_not_stored(store: BarStore) -> None:
+def test_bars_outside_of_what_was_asked_for_are_not_stored(local: BarStore) -> None:
     days = sessions("2020-01-01", "2020-01-31")
     odd = Odd(bars_of("X", "1D", [(day, 1.0) for day in reversed(days)]))
-    synced = sync(store, odd, start=days[5], end=days[9])
-    assert dates(store) == days[5:10]
+    synced = sync(local, odd, start=days[5], end=days[9])
+    assert dates(local) == days[5:10]
     assert synced.notes == ["18 bars came from outside of what was asked for: not stored"]
 
 
 @pytest.mark.parametrize(("symbol", "timeframe"), [("Y", "1D"), ("X", "1W")])
-def test_bars_of_another_series_are_refused(
-    store: BarStore, symbol: str, timeframe: str
-) -> None:
+def test_bars_of_another_series_are_refused(local: BarStore, symbol: str, timeframe: str) -> None:
     odd = Odd(bars_of(symbol, timeframe, [(date(2020, 1, 6), 1.0)]))
-    synced = sync(store, odd, start="2020-01-01", end="2020-01-31")
+    synced = sync(local, odd, start="2020-01-01", end="2020-01-31")
     assert synced.error == f"asked for X 1D, and got {symbol} {timeframe}"
-    assert store.series() == []
+    assert local.series() == []
 
 
-def test_rows_that_are_no_bars_are_refused_and_counted(store: BarStore) -> None:
+def test_rows_that_are_no_bars_are_refused_and_counted(local: BarStore) -> None:
     bars = bars_of("X", "1D", [(date(2020, 1, 6), 1.0), (date(2020, 1, 7), float("nan"))])
-    synced = sync(store, Odd(bars), start="2020-01-06", end="2020-01-07")
+    synced = sync(local, Odd(bars), start="2020-01-06", end="2020-01-07")
     assert (synced.received, synced.inserted, synced.rejected) == (2, 1, 1)
 
 
-def test_dates_that_are_off_by_one_are_refused(store: BarStore) -> None:
+def test_dates_that_are_off_by_one_are_refused(local: BarStore) -> None:
     days = [day + DAY for day in sessions("2020-01-06", "2020-02-14")]
-    synced = sync(store, Vendor({"X": rising(days)}), start="2020-01-01", end="2020-02-28")
+    synced = sync(local, Vendor({"X": rising(days)}), start="2020-01-01", end="2020-02-28")
     assert "6 of 30 bars are of dates without a session of weekdays" in (synced.error or "")
-    assert store.series() == []
+    assert local.series() == []
 
 
-def test_a_symbol_that_fails_does_not_stop_the_others(store: BarStore) -> None:
+def test_a_symbol_that_fails_does_not_stop_the_others(local: BarStore) -> None:
     days = sessions("2020-01-01", "2020-01-31")
     vendor = Vendor({"X": rising(days), "Z": rising(days)}, parallel=3)
-    every = store.sync(vendor, ["X", "Y", "Z", "X"], start=days[0], end=days[-1])
+    every = local.sync(vendor, ["X", "Y", "Z", "X"], start=days[0], end=days[-1])
     assert [each.symbol for each in every] == ["X", "Y", "Z"]
     assert [each.inserted for each in every] == [23, 0, 23]
     assert every[1].error == "there is no Y: password=***"
 
 
-def test_a_fault_of_a_source_is_told_by_its_kind(store: BarStore) -> None:
+def test_a_fault_of_a_source_is_told_by_its_kind(local: BarStore) -> None:
     class Broken(Vendor):
         def fetch(self, *args: Any) -> Bars:
             raise KeyError("close")
 
-    synced = sync(store, Broken(), start="2020-01-01", end="2020-01-31")
+    synced = sync(local, Broken(), start="2020-01-01", end="2020-01-31")
     assert synced.error == "KeyError: 'close'"
 
 
 def test_of_a_series_that_failed_no_more_is_asked(
-    store: BarStore, monkeypatch: pytest.MonkeyPatch
+    local: BarStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jutsu_sql.store.sync_plan._PIECE_BARS", 10)
     vendor = Vendor()
-    synced = sync(store, vendor, start="2020-01-01", end="2020-12-31")
+    synced = sync(local, vendor, start="2020-01-01", end="2020-12-31")
     assert len(synced.asked) == 37
     assert len(vendor.asked) <= 3
 
@@ -340,69 +347,69 @@ def test_a_session_of_two_sources_is_stored_once_under_shifted_stamps(
     assert dates(store) == days
 
 
-def test_another_place_for_stored_sessions_is_refused(store: BarStore, charts: ChartServer) -> None:
+def test_another_place_for_stored_sessions_is_refused(local: BarStore, charts: ChartServer) -> None:
     days = sessions("2020-01-02", "2020-01-31")
     charts.listings["X"] = Listing([])
     daily(charts.listings["X"], days)
     vendor = Vendor({"X": rising(days)}, timezone="Asia/Tokyo")
-    sync(store, vendor, start=days[10], end=days[-1])
-    synced = sync(store, f"yahoo:{charts.url}", start=days[0], end=days[-1])
+    sync(local, vendor, start=days[10], end=days[-1])
+    synced = sync(local, f"yahoo:{charts.url}", start=days[0], end=days[-1])
     assert "its sessions would be stored twice" in (synced.error or "")
-    assert dates(store) == days[10:]
+    assert dates(local) == days[10:]
 
 
-def test_files_that_come_later_are_fetched_then(store: BarStore, tmp_path: Path) -> None:
+def test_files_that_come_later_are_fetched_then(local: BarStore, tmp_path: Path) -> None:
     days = weekdays(TODAY - 20 * DAY, TODAY - 3 * DAY)
     path = evening_files(tmp_path, "X", days[:5])
     options = {"tz": "America/New_York", "calendar": "weekdays"}
-    assert sync(store, f"directory:{tmp_path}", start=days[0], **options).inserted == 5
+    assert sync(local, f"directory:{tmp_path}", start=days[0], **options).inserted == 5
     os.rename(path, tmp_path / "old_X_1D.csv.bak")
     evening_files(tmp_path, "X", days)
-    assert sync(store, f"directory:{tmp_path}", **options).inserted == len(days) - 5
-    assert dates(store) == days
+    assert sync(local, f"directory:{tmp_path}", **options).inserted == len(days) - 5
+    assert dates(local) == days
 
 
 # -- corporate actions ----------------------------------------------------------------------------
 
 
 def test_splits_are_taken_back_kept_and_brought_in_by_the_reader(
-    store: BarStore, charts: ChartServer
+    local: BarStore, charts: ChartServer
 ) -> None:
     days = sessions("2020-01-02", "2020-03-31")
     split_on = days[30]
     listing = charts.listings["X"] = Listing([], {split_on: 4.0}, {days[40]: 0.5})
     daily(listing, days)
-    synced = sync(store, f"yahoo:{charts.url}", start=days[0], end=days[-1])
+    synced = sync(local, f"yahoo:{charts.url}", start=days[0], end=days[-1])
     assert (synced.actions, synced.inserted, synced.error) == (2, len(days), None)
-    raw = store.read("X", "1D").close
+    raw = local.read("X", "1D").close
     assert raw.tolist() == [100 + 0.25 * n for n in range(len(days))]
     vendors = listing.chart("X", "1d", 0, 2e9)["indicators"]["quote"][0]["close"]
-    assert store.read("X", "1D", adjust="splits").close == pytest.approx(vendors, rel=1e-6)
-    assert store.origin("X", "1D") == ("America/New_York", "XNYS")
-    loads = len(store.loads(50))
-    assert sync(store, f"yahoo:{charts.url}", end=days[-1]).actions == 0
-    assert len(store.loads(50)) == loads + 1
+    assert local.read("X", "1D", adjust="splits").close == pytest.approx(vendors, rel=1e-6)
+    assert local.origin("X", "1D") == ("America/New_York", "XNYS")
+    loads = len(local.loads(50))
+    assert sync(local, f"yahoo:{charts.url}", end=days[-1]).actions == 0
+    assert len(local.loads(50)) == loads + 1
 
 
-def test_a_later_split_changes_no_stored_bar(store: BarStore, charts: ChartServer) -> None:
+def test_a_later_split_changes_no_stored_bar(local: BarStore, charts: ChartServer) -> None:
     days = sessions("2020-01-02", "2020-03-31")
     listing = charts.listings["X"] = Listing([], {days[20]: 3.0})
     daily(listing, days, first_close=187.15)
-    sync(store, f"yahoo:{charts.url}", start=days[0], end=days[-1])
+    sync(local, f"yahoo:{charts.url}", start=days[0], end=days[-1])
     listing.splits[days[-1] + 30 * DAY] = 7.0
-    synced = sync(store, f"yahoo:{charts.url}", end=days[-1], reread=len(days))
+    synced = sync(local, f"yahoo:{charts.url}", end=days[-1], reread=len(days))
     assert (synced.updated, synced.unchanged, synced.actions) == (0, len(days), 1)
 
 
-def test_a_source_of_adjusted_prices_says_so(store: BarStore) -> None:
+def test_a_source_of_adjusted_prices_says_so(local: BarStore) -> None:
     days = sessions("2020-01-02", "2020-03-31")
     vendor = Vendor({"X": rising(days)}, prices="all")
-    first = sync(store, vendor, start=days[0], end=days[-1])
-    reading = json.loads(store.reading(first.load_ids[0]) or "")
+    first = sync(local, vendor, start=days[0], end=days[-1])
+    reading = json.loads(local.reading(first.load_ids[0]) or "")
     assert reading == {"source": "vendor", "adjusted": "all"}
     assert first.notes == []
     vendor.closes["X"] = {day: close * 0.9 for day, close in vendor.closes["X"].items()}
-    again = sync(store, vendor, end=days[-1])
+    again = sync(local, vendor, end=days[-1])
     assert again.updated == 5
     assert "all earlier ones may have changed as well" in again.notes[0]
 
@@ -430,11 +437,11 @@ class Slow(Vendor):
         return answer
 
 
-def test_as_many_threads_fetch_as_the_source_bears(store: BarStore) -> None:
+def test_as_many_threads_fetch_as_the_source_bears(local: BarStore) -> None:
     symbols = [f"S{n}" for n in range(12)]
     slow = Slow(symbols, sessions("2020-01-01", "2020-01-31"), parallel=3)
     done: list[tuple[int, int]] = []
-    every = store.sync(
+    every = local.sync(
         slow, symbols, start="2020-01-01", end="2020-01-31", progress=lambda *n: done.append(n)
     )
     assert slow.most == 3
@@ -442,7 +449,7 @@ def test_as_many_threads_fetch_as_the_source_bears(store: BarStore) -> None:
     assert done == [(n, 12) for n in range(1, 13)]
 
 
-def test_what_is_in_at_an_interruption_stays_and_the_next_run_goes_on(store: BarStore) -> None:
+def test_what_is_in_at_an_interruption_stays_and_the_next_run_goes_on(local: BarStore) -> None:
     symbols = [f"S{n}" for n in range(9)]
     days = sessions("2020-01-01", "2020-01-31")
     vendor = Vendor({symbol: rising(days) for symbol in symbols})
@@ -453,13 +460,13 @@ def test_what_is_in_at_an_interruption_stays_and_the_next_run_goes_on(store: Bar
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.sync(vendor, symbols, progress=interrupt, **options)
-    assert len(store.series()) == 4
+        local.sync(vendor, symbols, progress=interrupt, **options)
+    assert len(local.series()) == 4
     vendor.asked.clear()
-    every = store.sync(vendor, symbols, **options)
+    every = local.sync(vendor, symbols, **options)
     assert [symbol for symbol, _, _ in vendor.asked] == symbols[4:]
     assert sum(each.inserted for each in every) == 5 * 23
-    assert len(store.series()) == 9
+    assert len(local.series()) == 9
 
 
 def test_two_syncs_of_one_series_at_once_are_as_one(migrated_url: str) -> None:
@@ -492,42 +499,37 @@ def test_two_syncs_of_one_series_at_once_are_as_one(migrated_url: str) -> None:
 
 FIRST = date(2020, 1, 1)
 NUMBERS = st.integers(0, 40)
+RANGES = st.tuples(NUMBERS, NUMBERS).map(lambda pair: (min(pair), max(pair)))
+CALENDARS = st.sampled_from(["24/7", None])
 
 
-@settings(max_examples=25, deadline=None)
-@given(data=st.data())
-def test_any_syncs_end_with_what_the_vendor_has(data: st.DataObject, sqlite_template: Path) -> None:
-    """Corrections are found by the last sync, which reads all again; nothing else is asked twice."""
-    has = data.draw(st.sets(NUMBERS))
-    runs = data.draw(
-        st.lists(st.tuples(NUMBERS, NUMBERS).map(sorted), min_size=1, max_size=5), label="runs"
-    )
-    calendar = data.draw(st.sampled_from(["24/7", None]))
-    vendor = Vendor({"X": {FIRST + n * DAY: 1.0 + n for n in has}}, calendar=calendar)
-    with jutsu_sql.connect(f"sqlite:///{sqlite_template}") as template, jutsu_sql.connect(
-        "sqlite://"
-    ) as db:
-        del template
-        db.migrate()
-        store = BarStore(db)
-        wanted: set[int] = set()
-        for first, last in runs:
-            options: dict[str, Any] = {"start": FIRST + first * DAY, "end": FIRST + last * DAY}
-            before = wanted.copy()
-            vendor.asked.clear()
-            assert sync(store, vendor, reread=0, **options).error is None
-            wanted |= set(range(first, last + 1))
-            asked = [
-                n
-                for _, start, end in vendor.asked
-                for n in range((start - FIRST).days, (end - FIRST).days)
-            ]
-            assert len(asked) == len(set(asked))
-            assert set(asked) == wanted - before
-            assert dates(store) == sorted(FIRST + n * DAY for n in has & wanted)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(has=st.sets(NUMBERS), runs=st.lists(RANGES, min_size=1, max_size=5), calendar=CALENDARS)
+def test_any_syncs_end_with_what_the_vendor_has(
+    local: BarStore, has: set[int], runs: list[tuple[int, int]], calendar: str | None
+) -> None:
+    symbol = f"S{len(local.series())}"
+    closes = {FIRST + n * DAY: 1.0 + n for n in has}
+    vendor = Vendor({symbol: closes}, calendar=calendar)
+    wanted: set[int] = set()
+    for first, last in runs:
+        vendor.asked.clear()
+        options: dict[str, Any] = {"start": FIRST + first * DAY, "end": FIRST + last * DAY}
+        assert sync(local, vendor, symbol, reread=0, **options).error is None
+        asked = [
+            n
+            for _, start, end in vendor.asked
+            for n in range((start - FIRST).days, (end - FIRST).days)
+        ]
+        now_wanted = set(range(first, last + 1))
+        assert sorted(asked) == sorted(now_wanted - wanted)
+        wanted |= now_wanted
+        assert dates(local, symbol) == [FIRST + n * DAY for n in sorted(has & wanted)]
 
 
-SPANS = st.lists(st.tuples(NUMBERS, NUMBERS).map(lambda pair: (min(pair), max(pair))), max_size=5)
+SPANS = st.lists(RANGES, max_size=5)
 
 
 def moments(spans: Iterable[tuple[int, int]]) -> set[int]:
@@ -545,7 +547,7 @@ def test_spans_are_sets_of_moments(
     ):
         assert moments(found) == expected
         assert all(start < end for start, end in found)
-        assert all(a[1] <= b[0] for a, b in zip(found, found[1:], strict=False))
+        assert all(a[1] <= b[0] for a, b in pairwise(found))
 
 
 # -- the command ----------------------------------------------------------------------------------
