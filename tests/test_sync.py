@@ -57,6 +57,7 @@ class Vendor(Source):
     answered: int = 0
 
     def fetch(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Answer | Bars:
+        assert (start, end) == (utc(start.date()), utc(end.date()))
         self.asked.append((symbol, start.date(), end.date()))
         if symbol not in self.closes:
             raise SourceError(f"there is no {symbol}: password=s3cret")
@@ -176,6 +177,8 @@ def test_a_new_series_needs_a_start(local: BarStore) -> None:
     assert "say from when on" in (sync(local, Vendor()).error or "")
     with pytest.raises(BarsError, match="nothing to ask for yet from 2999-01-01 on"):
         sync(local, Vendor(), start="2999-01-01")
+    with pytest.raises(BarsError, match="no 1D series is stored"):
+        local.sync(Vendor())
 
 
 def test_a_source_that_does_not_go_back_so_far_is_asked_for_what_it_has(local: BarStore) -> None:
@@ -504,9 +507,9 @@ CALENDARS = st.sampled_from(["24/7", None])
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(has=st.sets(NUMBERS), runs=st.lists(RANGES, min_size=1, max_size=5), calendar=CALENDARS)
+@given(has=st.sets(NUMBERS), runs=st.lists(RANGES, min_size=1, max_size=4), calendar=CALENDARS)
 def test_any_syncs_end_with_what_the_vendor_has(
     local: BarStore, has: set[int], runs: list[tuple[int, int]], calendar: str | None
 ) -> None:

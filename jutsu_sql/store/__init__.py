@@ -216,7 +216,7 @@ class BarStore:
 
         Raises:
             ConfigError: the source or the calendar is none.
-            BarsError: a bound or the timeframe cannot be understood.
+            BarsError: a bound or the timeframe cannot be understood, or there is no symbol.
             DatabaseError: as in :meth:`write`; what came before is stored.
         """
         from jutsu_sql.store.source import open_source

@@ -80,7 +80,7 @@ class SyncedSeries:
 
 @dataclass(frozen=True, slots=True)
 class _Fetch:
-    """One piece under way, and when it was asked for."""
+    """One piece to ask for."""
 
     synced: SyncedSeries
     interval: Interval
@@ -109,6 +109,8 @@ def sync_bars(
     if start_us is not None and start_us >= end_us:
         raise BarsError(f"there is nothing to ask for yet from {start} on")
     names = list(dict.fromkeys(symbols))
+    if not names:
+        raise BarsError(f"no {frame} series is stored: say which to begin with (symbol=, --symbol)")
     coverage = store.coverage(names, str(frame), start_us, end_us - 1, calendar=calendar)
     known = known_of(db, coverage, str(frame), end_us, reread)
     every = [SyncedSeries(symbol, str(frame)) for symbol in names]

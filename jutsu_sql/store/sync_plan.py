@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jutsu_sql.instants import SECOND_US, datetime_from_us, us_from_datetime
+from jutsu_sql.instants import DAY_US, SECOND_US, datetime_from_us, us_from_datetime
 from jutsu_sql.store.source import Interval
 from jutsu_sql.timeframe import (
     Timeframe,
@@ -74,11 +74,12 @@ def subtract_spans(span: Span, others: Iterable[Span]) -> list[Span]:
 
 
 def cut_spans(spans: Iterable[Span], frame: Timeframe) -> list[Span]:
-    """The same moments in pieces that are not too long."""
+    """Pieces that have the same bars, are not too long, and begin and end at dates or seconds."""
+    step_us = DAY_US if frame.is_session else SECOND_US
     longest_us = _PIECE_BARS * frame.length_us
     return [
         (at, min(at + longest_us, end))
-        for start, end in spans
+        for start, end in (tuple(-(-us // step_us) * step_us for us in span) for span in spans)
         for at in range(start, end, longest_us)
     ]
 
