@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +17,7 @@ import pytest
 
 from jutsu_sql.errors import ConfigError, SourceError
 from jutsu_sql.sources.directory import DirectorySource
-from jutsu_sql.sources.http import HttpClient, Pace
+from jutsu_sql.sources.http import HttpClient, Pace, Reply
 from jutsu_sql.sources.yahoo import YahooSource
 from jutsu_sql.store import Action
 from jutsu_sql.store.source import open_source
@@ -324,6 +326,8 @@ def test_a_file_that_cannot_be_read_is_left_out_and_told(
     assert len(source.fetch("X", "1D", utc("2020-01-01"), utc("2020-02-01")).bars) == 1
     assert "left out" in caplog.text
     assert "bad.csv" in caplog.text
+    with pytest.raises(SourceError, match="no file has bars of Y 1D; 1 could not be read"):
+        source.offers("Y", "1D")
 
 
 # -- by name --------------------------------------------------------------------------------------
@@ -360,3 +364,24 @@ def test_another_package_brings_a_source(tmp_path: Path, monkeypatch: pytest.Mon
     assert (source.prices, source.parallel, source.offers("X", "1D")) == ("not said", 1, None)
     with pytest.raises(ConfigError, match=r"'broken' \(acme_bars:Missing\)"):
         open_source("broken")
+
+
+def test_the_source_of_the_document_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "sync.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(import os\n.*?)^```", text, re.DOTALL | re.MULTILINE)
+    monkeypatch.setenv("ACME_KEY", "s3cret")
+    module: dict[str, Any] = {}
+    exec(block, module)
+    record = {"ts": "2020-01-02", "open": 1, "high": 2, "low": 0.5, "close": 1.5, "volume": 7}
+
+    def get(self: HttpClient, url: str, params: dict[str, str]) -> Reply:
+        assert url.endswith("/X")
+        assert params == {"from": "2020-01-01T00:00:00+00:00", "key": "s3cret"}
+        return Reply(200, json.dumps([record]).encode(), "acme")
+
+    monkeypatch.setattr(HttpClient, "get", get)
+    source = module["Acme"]("", tz=None, calendar=None)
+    answer = source.fetch("X", "1D", utc("2020-01-01"), utc("2020-02-01"))
+    assert answer.bars.ts.astype("M8[D]").tolist() == [date(2020, 1, 2)]
+    assert not answer.bars.validate().rejections
+    source.close()

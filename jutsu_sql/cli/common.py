@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,18 +115,6 @@ def counting_bar(title: str) -> Iterator[Callable[[int], None] | None]:
 
     with Console(stderr=True).status(title) as status:
         yield lambda bars: status.update(f"{title}: {bars:,} bars")
-
-
-@contextmanager
-def without_row_warnings() -> Iterator[None]:
-    """The store warns of refused rows; here they are counted, or listed by line."""
-    logger = logging.getLogger("jutsu_sql")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

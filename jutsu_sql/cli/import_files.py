@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from jutsu_sql.cli.common import (
     open_store,
     print_json,
     print_table,
-    without_row_warnings,
 )
 from jutsu_sql.config import redact
 from jutsu_sql.errors import JutsuSqlError
@@ -256,7 +256,7 @@ def _importer(
     if dry_run:
         yield look
         return
-    with open_store(url, config_path) as (_, store), without_row_warnings():
+    with open_store(url, config_path) as (_, store), _without_row_warnings():
 
         def load(outcome: _Outcome, progress: Progress | None) -> None:
             done = import_file(
@@ -267,6 +267,18 @@ def _importer(
             outcome.counts = {name: getattr(done.report, name) for name in _COUNTS}
 
         yield load
+
+
+@contextmanager
+def _without_row_warnings() -> Iterator[None]:
+    """The store warns of refused rows by number; here they are listed by line."""
+    logger = logging.getLogger("jutsu_sql")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager

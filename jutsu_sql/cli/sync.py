@@ -18,7 +18,6 @@ from jutsu_sql.cli.common import (
     open_store,
     print_json,
     print_table,
-    without_row_warnings,
 )
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def command(
       jutsu-sql sync --source yahoo
       jutsu-sql sync --source directory:downloads --symbol ES --timeframe 1m --tz America/Chicago
     """
-    with open_store(url, config_path) as (_, store), without_row_warnings(), _bar() as progress:
+    with open_store(url, config_path) as (_, store), _bar() as progress:
         try:
             every = store.sync(source, symbols or None, timeframe, progress=progress, **options)
         except KeyboardInterrupt:

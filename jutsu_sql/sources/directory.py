@@ -54,6 +54,7 @@ class DirectorySource(Source):
             raise ConfigError(f"there is no directory {str(path)!r}: say directory:PATH")
         self._path = Path(path)
         self._place = {"tz": tz, "calendar": calendar}
+        self._left_out = 0
         self._read = lru_cache(_KEPT_FILES)(self._read_file)
 
     def offers(self, symbol: str, timeframe: str) -> Sequence[Interval]:
@@ -96,7 +97,10 @@ class DirectorySource(Source):
     def _parts_of(self, symbol: str, timeframe: str) -> list[_Part]:
         parts = self._index.get(Series(symbol, timeframe))
         if parts is None:
-            raise SourceError(f"no file has bars of {symbol} {timeframe}", path=str(self._path))
+            left_out = f"; {self._left_out} could not be read" if self._left_out else ""
+            raise SourceError(
+                f"no file has bars of {symbol} {timeframe}{left_out}", path=str(self._path)
+            )
         return parts
 
     @cached_property
@@ -107,6 +111,7 @@ class DirectorySource(Source):
                 bars = self._read(file).bars
             except JutsuSqlError as error:
                 _log.warning("left out: %s", error)
+                self._left_out += 1
                 continue
             modified = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
             for series in bars.series:

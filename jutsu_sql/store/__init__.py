@@ -198,10 +198,10 @@ class BarStore:
         """Fetch what is missing from a source, and store it: one load for each piece that comes.
 
         ``source`` is a :class:`Source`, or the name of one (``"yahoo"``, ``"directory:files"``),
-        which is then made with ``tz`` and ``calendar``, and closed. Without ``symbol`` every series
-        that is stored at the timeframe is brought up to date. Bounds are as in :meth:`read`;
-        without ``start`` a series begins where anything is known of it, without ``end`` it goes to
-        now.
+        which is then made with ``tz`` and ``calendar``, by default those that all the series have,
+        and closed. Without ``symbol`` every series that is stored at the timeframe is brought up to
+        date. Bounds are as in :meth:`read`; without ``start`` a series begins where anything is
+        known of it, without ``end`` it goes to now.
 
         Asked for is what no load has asked for yet (see :meth:`coverage`), by the calendar of the
         series or ``calendar``, and without one all such times; the last ``reread`` bars that are
@@ -226,8 +226,12 @@ class BarStore:
         if symbol is None:
             symbol = [each.symbol for each in self.series() if each.timeframe == frame]
         symbols = [symbol] if isinstance(symbol, str) else symbol
+        place = (tz, calendar)
+        if place == (None, None):
+            places = {self.origin(each, frame) for each in symbols}
+            place = places.pop() if len(places) == 1 else place
         with (
-            closing(open_source(source, tz=tz, calendar=calendar))
+            closing(open_source(source, tz=place[0], calendar=place[1]))
             if isinstance(source, str)
             else nullcontext(source)
         ) as opened:
