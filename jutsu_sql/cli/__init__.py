@@ -51,6 +51,7 @@ _COMMANDS = {
     "undo": _Entry("undo", "Take one load back."),
     "rejected": _Entry("rejected", "Print the rows that were refused."),
     "actions": _Entry("actions", "Load or list splits and dividends."),
+    "coverage": _Entry("coverage", "Show which bars are there, which are not, and why."),
     "audit": _Entry("audit", "Look for bars that are wrong though valid."),
     "query": _Entry("query", "Run a named query."),
     "check": _Entry("check", "Prove every query on both engines."),

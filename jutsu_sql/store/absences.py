@@ -26,23 +26,18 @@ class Runs(NamedTuple):
 class Absences:
     """The bars of series on one grid, of each from a number up to, and without, another one.
 
-    A series is its place among those. All bars are stored until they are marked.
+    A series is its place among those.
     """
 
     def __init__(self, grid: Grid, lows: Numbers, highs: Numbers) -> None:
         self._grid, self._lows, self._highs = grid, lows, highs
         # Where the bars of each series begin on one axis, and behind them, where it ends.
         self._offsets = np.concatenate([[0], np.cumsum(highs - lows)])
-        self._states = np.full(self._offsets[-1], STORED, dtype=np.uint8)
+        self._states = np.full(self._offsets[-1], NEVER, dtype=np.uint8)
 
-    def mark(self, places: Numbers, numbers: Numbers) -> None:
-        """Bars that are absent."""
-        self._states[self._offsets[places] + numbers - self._lows[places]] = NEVER
-
-    def mark_all(self, places: Numbers) -> None:
-        """Series of which every bar is absent."""
-        for place in places.tolist():
-            self._states[self._offsets[place] : self._offsets[place + 1]] = NEVER
+    def store(self, places: Numbers, numbers: Numbers) -> None:
+        """Bars that are there."""
+        self._states[self._offsets[places] + numbers - self._lows[places]] = STORED
 
     def claim(self, places: Numbers, starts: Micros, ends: Micros) -> None:
         """What was asked for: whatever is absent there was not to be had."""
@@ -60,10 +55,11 @@ class Absences:
         self._states[at[self._states[at] != STORED]] = reason
 
     def counts(self) -> Numbers:
-        """How many bars of each series are absent, by reason: (series, reasons)."""
+        """How many bars of each series there are by state, ``NEVER`` to ``STORED``."""
+        states = STORED + 1
         places = np.repeat(np.arange(len(self._lows)), self._highs - self._lows)
-        cells = np.bincount(places * 5 + self._states, minlength=5 * len(self._lows))
-        return cells.reshape(-1, 5)[:, :STORED]
+        cells = np.bincount(places * states + self._states, minlength=states * len(self._lows))
+        return cells.reshape(-1, states)
 
     def runs(self) -> Runs:
         """The absent bars in rows of one reason."""
@@ -84,4 +80,4 @@ class Absences:
         return self._offsets[places] + numbers - self._lows[places]
 
 
-__all__ = ["DELETED", "EMPTY", "NEVER", "REASONS", "REJECTED", "Absences", "Runs"]
+__all__ = ["DELETED", "EMPTY", "NEVER", "REASONS", "REJECTED", "STORED", "Absences", "Runs"]

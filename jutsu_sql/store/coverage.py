@@ -6,8 +6,7 @@ asked for, refused and deleted says why.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -25,20 +24,18 @@ from jutsu_sql.instants import (
     us_from_bound,
     us_from_datetime,
 )
-from jutsu_sql.store.absences import DELETED, NEVER, REASONS, REJECTED, Absences
+from jutsu_sql.store.absences import DELETED, NEVER, REASONS, REJECTED, STORED, Absences
 from jutsu_sql.store.calendar_tables import fill_calendars
 from jutsu_sql.store.claims import merge_spans
 from jutsu_sql.store.grid import Grid, Numbers, grid_of_dates, grid_of_hours, phase_of
-from jutsu_sql.timeframe import Timeframe, interval_end, parse_timeframe
+from jutsu_sql.timeframe import Timeframe, parse_timeframe
 
-# Bars that are judged at once, a few bytes each.
-_MOST_BARS = 1 << 24
+# Thirty years of so many daily series take some 200 MB.
+_SERIES_AT_ONCE = 1_000
 # So many of the last bars tell how a series is stamped within the hour.
 _PHASE_BARS = 500
 _LAST = datetime_from_us(MAX_US)
-# The first and the last of no bars.
-_NOTHING = MAX_US, MIN_US
-_COUNTS = ("never_fetched", "empty", "rejected", "deleted")
+_Spans = tuple[Numbers, Numbers]
 
 
 class Gap(NamedTuple):
@@ -82,7 +79,7 @@ class SeriesCoverage(NamedTuple):
 
     ``expected = stored + never_fetched + empty + rejected + deleted``, of the intervals that are
     over. ``off_calendar`` are stored besides, in no session. Where nobody can say what to expect,
-    ``expected`` is None, ``note`` says why, and ``stored`` are all bars.
+    ``expected`` is None, ``note`` says why, and ``stored`` are all bars, the last at ``end``.
     """
 
     symbol: str
@@ -112,7 +109,8 @@ class Coverage:
     series: list[SeriesCoverage]
     gaps: list[Gap]
     _grids: Mapping[Series, Grid] = field(repr=False)
-    _asked: Mapping[Series, list[tuple[int, int]]] = field(repr=False)
+    _ids: Mapping[Series, int] = field(repr=False)
+    _claims: _Claims = field(repr=False)
 
     def plan(self) -> list[Fetch]:
         """The fewest intervals that have every bar which was never fetched, and no other.
@@ -124,7 +122,8 @@ class Coverage:
     def asked(self, symbol: str, timeframe: str) -> list[tuple[datetime, datetime]]:
         """What sources were asked for of one series: each up to, and without, its end."""
         name = Series(symbol, str(parse_timeframe(timeframe)))
-        return [(datetime_from_us(a), datetime_from_us(b)) for a, b in self._asked.get(name, ())]
+        spans = merge_spans(*self._claims.of(np.array([self._ids[name]]))[1:])
+        return [(datetime_from_us(start), datetime_from_us(end)) for start, end in spans]
 
     def months(self, symbol: str, timeframe: str) -> list[Month]:
         """The expected bars of one series by month; none where nobody can say what to expect."""
@@ -157,13 +156,8 @@ class _Target(NamedTuple):
     """A series to look at; the id 0 is of one that is not stored."""
 
     series_id: int
-    symbol: str
-    timeframe: str
+    name: Series
     calendar: str | None
-
-    @property
-    def name(self) -> Series:
-        return Series(self.symbol, self.timeframe)
 
 
 class _Claims(NamedTuple):
@@ -178,30 +172,6 @@ class _Claims(NamedTuple):
         is_meant = np.isin(self.series_ids, series_ids)
         places = np.searchsorted(series_ids, self.series_ids[is_meant])
         return places, self.starts[is_meant], self.ends[is_meant]
-
-
-class _Stored(NamedTuple):
-    """What is stored of some series: how many bars, how many that are expected, first and last."""
-
-    bars: Numbers
-    expected: Numbers
-    firsts: Micros
-    lasts: Micros
-
-
-class _Judged(NamedTuple):
-    """Series on one grid, by ascending ids, of each the numbers from one up to another one."""
-
-    group: Sequence[_Target]
-    ids: Numbers
-    grid: Grid
-    lows: Numbers
-    highs: Numbers
-
-    def of(self, places: Numbers) -> _Judged:
-        """Some of them."""
-        group = [self.group[place] for place in places.tolist()]
-        return _Judged(group, self.ids[places], self.grid, self.lows[places], self.highs[places])
 
 
 def read_coverage(
@@ -238,14 +208,14 @@ def _targets(
         BarsError: a symbol has no series.
     """
     stored = [
-        _Target(row.series_id, row.symbol, row.timeframe, calendar or row.calendar)
+        _Target(row.series_id, Series(row.symbol, row.timeframe), calendar or row.calendar)
         for row in db.run("coverage.series")
         if (symbols is None or row.symbol in symbols) and frame in {None, row.timeframe}
     ]
-    missing = set(symbols or ()) - {each.symbol for each in stored}
+    missing = set(symbols or ()) - {each.name.symbol for each in stored}
     if missing and frame is None:
         raise BarsError(f"no series of {min(missing)} is stored: say timeframe= of a new one")
-    new = [_Target(0, name, str(frame), calendar) for name in missing]
+    new = [_Target(0, Series(symbol, str(frame)), calendar) for symbol in missing]
     return sorted([*stored, *new], key=lambda each: each.name)
 
 
@@ -269,22 +239,25 @@ class _Reader:
         """All of it."""
         groups: dict[tuple[str | None, str], list[_Target]] = {}
         for target in sorted(self._targets):  # ids ascend in each group
-            groups.setdefault((target.calendar, target.timeframe), []).append(target)
+            groups.setdefault((target.calendar, target.name.timeframe), []).append(target)
         for (calendar, text), group in groups.items():
             frame = parse_timeframe(text)
             if note := _obstacle(calendar, frame):
                 self._count(group, note)
             elif frame.is_session:
-                self._look_at_dates(group, frame)
+                grid = self._grid_of_dates(calendar, frame)
+                for first in range(0, len(group), _SERIES_AT_ONCE):
+                    self._judge(group[first : first + _SERIES_AT_ONCE], grid)
             else:
                 for target in group:
-                    self._look_at_hours(target, frame)
+                    self._judge([target], self._grid_of_hours(target, frame))
         names = [target.name for target in self._targets]
         return Coverage(
             [self._series[name] for name in names],
             [gap for name in names for gap in self._gaps.get(name, ())],
             self._grids,
-            self._asked(),
+            {target.name: target.series_id for target in self._targets},
+            self._claims,
         )
 
     def _read_claims(self) -> _Claims:
@@ -293,68 +266,31 @@ class _Reader:
         columns = (rows["series_id"].astype(np.int64), _us(rows["start_ts"]), _us(rows["end_ts"]))
         return _Claims(*(column[counts] for column in columns))
 
-    def _asked(self) -> dict[Series, list[tuple[int, int]]]:
-        """What was asked for of each series, without overlaps."""
-        ids = [target.series_id for target in self._targets]
-        lows, highs = (
-            np.searchsorted(self._claims.series_ids, ids, side) for side in ("left", "right")
-        )
-        return {
-            target.name: merge_spans(self._claims.starts[low:high], self._claims.ends[low:high])
-            for target, low, high in zip(self._targets, lows, highs, strict=True)
-        }
-
     def _count(self, group: Sequence[_Target], note: str) -> None:
         """What is known of series of which nobody can say what to expect."""
-        start = MIN_US if self._start is None else self._start
-        end = MAX_US if self._end is None else self._end
-        stored = self._count_sessions(group, "", start, end)
-        ends = interval_end(stored.lasts, parse_timeframe(group[0].timeframe))
-        for target, bars, first, after in zip(
-            group, *_lists(stored.bars, stored.firsts, ends), strict=True
-        ):
+        rows = self._tx.run(
+            "coverage.extents",
+            series_ids=[target.series_id for target in group],
+            start=datetime_from_us(MIN_US if self._start is None else self._start),
+            end=datetime_from_us(MAX_US if self._end is None else self._end),
+        )
+        found = {row.series_id: row for row in rows}
+        for target in group:
+            _, bars, first, last = found.get(target.series_id, (0, 0, None, None))
             self._series[target.name] = SeriesCoverage(
-                target.symbol,
-                target.timeframe,
+                target.name.symbol,
+                target.name.timeframe,
                 target.calendar,
-                datetime_from_us(first) if bars else None,
-                datetime_from_us(after) if bars else None,
+                first,
+                last,
                 expected=None,
                 stored=bars,
                 note=note,
             )
 
-    def _look_at_dates(self, group: Sequence[_Target], frame: Timeframe) -> None:
-        calendar = str(group[0].calendar)
+    def _grid_of_dates(self, calendar: str | None, frame: Timeframe) -> Grid:
         known = self._tx.run("calendars.sessions", calendar=calendar, timeframe=str(frame))
-        grid = grid_of_dates(frame, _us(known["ts"]), _us(known["close_ts"]), self._now_us)
-        stored = self._count_sessions(group, calendar, *self._bounds(grid))
-        judged = self._judge(group, grid, stored)
-        incomplete = np.flatnonzero(stored.expected < judged.highs - judged.lows)
-        for places in _chunks(incomplete, judged.highs - judged.lows):
-            part = judged.of(places)
-            absences = Absences(grid, part.lows, part.highs)
-            is_empty = stored.expected[places] == 0
-            absences.mark_all(np.flatnonzero(is_empty))
-            absences.mark(*self._absent_sessions(calendar, part, np.flatnonzero(~is_empty)))
-            self._explain(part, absences)
-
-    def _look_at_hours(self, target: _Target, frame: Timeframe) -> None:
-        grid = self._grid_of_hours(target, frame)
-        start, end = (datetime_from_us(us) for us in self._bounds(grid))
-        rows = self._tx.run("coverage.starts", series_id=target.series_id, start=start, end=end)
-        us = _us(rows["ts"])
-        numbers, is_expected = grid.find(us)
-        numbers = numbers[is_expected]
-        edges = us[[0, -1]] if len(us) else np.array(_NOTHING)
-        counts = np.array([len(us)]), np.array([len(numbers)])
-        judged = self._judge([target], grid, _Stored(*counts, edges[:1], edges[1:]))
-        absences = Absences(grid, judged.lows, judged.highs)
-        is_absent = np.ones(int(judged.highs[0] - judged.lows[0]), dtype=np.bool_)
-        is_absent[numbers - judged.lows[0]] = False
-        absent = np.flatnonzero(is_absent)
-        absences.mark(np.zeros_like(absent), absent + judged.lows[0])
-        self._explain(judged, absences)
+        return grid_of_dates(frame, _us(known["ts"]), _us(known["close_ts"]), self._now_us)
 
     def _grid_of_hours(self, target: _Target, frame: Timeframe) -> Grid:
         hours = self._tx.run("calendars.hours", calendar=target.calendar)
@@ -373,26 +309,6 @@ class _Reader:
             return grid
         return grid_of_hours(frame, opens, closes, self._now_us, phase_us)
 
-    def _count_sessions(
-        self, group: Sequence[_Target], calendar: str, start_us: int, end_us: int
-    ) -> _Stored:
-        """What is stored of a group; of no calendar, no bar is expected."""
-        rows = self._tx.run(
-            "coverage.count_sessions",
-            series_ids=[target.series_id for target in group],
-            calendar=calendar,
-            timeframe=group[0].timeframe,
-            start=datetime_from_us(start_us),
-            end=datetime_from_us(end_us),
-        )
-        found = {
-            row.series_id: (row.bars, row.sessions, *map(us_from_datetime, row[-2:]))
-            for row in rows
-        }
-        none = (0, 0, *_NOTHING)
-        counts = [found.get(target.series_id, none) for target in group]
-        return _Stored(*np.array(counts, dtype=np.int64).T)
-
     def _bounds(self, grid: Grid) -> tuple[int, int]:
         """Where to look: in the calendar, in the past, and where was told to."""
         first = int(grid.start_of(np.array([0]))[0])
@@ -400,91 +316,107 @@ class _Reader:
         start_us = max(first, MIN_US if self._start is None else self._start)
         return start_us, max(start_us, min(end, MAX_US if self._end is None else self._end))
 
-    def _judge(self, group: Sequence[_Target], grid: Grid, stored: _Stored) -> _Judged:
-        """Which bars to judge: as told, else from the first to the last that is known of.
-
-        What is stored of them is noted.
-        """
+    def _judge(self, group: Sequence[_Target], grid: Grid) -> None:
+        """Note which bars of series on one grid are there, which are not, and why."""
         ids = np.array([target.series_id for target in group])
-        firsts, lasts = stored.firsts.copy(), stored.lasts + 1
-        places, starts, ends = self._claims.of(ids)
-        np.minimum.at(firsts, places, starts)
-        np.maximum.at(lasts, places, ends)
+        start, end = self._bounds(grid)
+        span = {
+            "series_ids": ids.tolist(),
+            "start": datetime_from_us(start),
+            "end": datetime_from_us(end),
+        }
+        rows = self._tx.run("coverage.starts", **span)
+        places, us = np.searchsorted(ids, rows["series_id"]), _us(rows["ts"])
+        claims = self._claims.of(ids)
+        lows, highs = self._hulls(len(group), grid, (places, us, us + 1), claims)
+        absences = Absences(grid, lows, highs)
+        numbers, is_expected = grid.find(us)
+        is_over = is_expected & (numbers < highs[places])
+        absences.store(places[is_over], numbers[is_over])
+        absences.claim(*claims)
+        self._label(absences, ids, span)
+        off_calendar = np.bincount(places[~is_expected], minlength=len(group))
+        self._note(group, grid, lows, highs, absences.counts(), off_calendar)
+        self._note_gaps(group, grid, absences)
+
+    def _hulls(self, size: int, grid: Grid, *spans: tuple[Numbers, Micros, Micros]) -> _Spans:
+        """Which bars to judge: as told, else from the first to the last that is known of."""
+        firsts, lasts = np.full(size, MAX_US), np.full(size, MIN_US)
+        for places, starts, ends in spans:
+            np.minimum.at(firsts, places, starts)
+            np.maximum.at(lasts, places, ends)
         if self._start is not None:
             firsts[:] = self._start
         if self._end is not None:
             lasts[:] = self._end
         highs = np.minimum(grid.number_of(lasts), grid.due)
-        lows = np.minimum(grid.number_of(firsts), highs)
-        last = np.maximum(highs - 1, 0)
-        edges = grid.start_of(np.minimum(lows, last)), grid.end_of(last)
-        off_calendar = stored.bars - stored.expected
-        for target, low, high, start, end, bars, off in zip(
-            group, *_lists(lows, highs, *edges, stored.expected, off_calendar), strict=True
+        return np.minimum(grid.number_of(firsts), highs), highs
+
+    def _label(self, absences: Absences, ids: Numbers, span: dict[str, Any]) -> None:
+        """Say which of the absent bars were refused, or are gone."""
+        is_complete = absences.counts()[:, :STORED].sum(axis=1) == 0
+        if is_complete.all():
+            return
+        span = {**span, "series_ids": ids[~is_complete].tolist()}
+        removed = self._tx.run("coverage.removed", **span)
+        rejected = self._tx.run("coverage.rejected", **span)
+        is_deleted = removed["is_deleted"] == 1
+        counts = ~np.isin(rejected["load_id"], list(self._undone))
+        for rows, which, reason in (
+            (removed, ~is_deleted, NEVER),
+            (rejected, counts, REJECTED),
+            (removed, is_deleted, DELETED),
         ):
+            places = np.searchsorted(ids, rows["series_id"][which])
+            absences.label(places, _us(rows["ts"])[which], reason)
+
+    def _note(
+        self,
+        group: Sequence[_Target],
+        grid: Grid,
+        lows: Numbers,
+        highs: Numbers,
+        counts: Numbers,
+        off_calendar: Numbers,
+    ) -> None:
+        last = np.maximum(highs - 1, 0)
+        starts, ends = grid.start_of(np.minimum(lows, last)), grid.end_of(last)
+        columns = (lows, highs, starts, ends, counts, off_calendar)
+        for target, low, high, start, end, states, off in zip(
+            group, *(column.tolist() for column in columns), strict=True
+        ):
+            never, empty, rejected, deleted, stored = states
             self._grids[target.name] = grid
             self._series[target.name] = SeriesCoverage(
-                target.symbol,
-                target.timeframe,
+                target.name.symbol,
+                target.name.timeframe,
                 target.calendar,
                 datetime_from_us(start) if low < high else None,
                 datetime_from_us(end) if low < high else None,
                 high - low,
-                bars,
-                off_calendar=off,
+                stored,
+                never,
+                empty,
+                rejected,
+                deleted,
+                off,
             )
-        return _Judged(group, ids, grid, lows, highs)
 
-    def _absent_sessions(
-        self, calendar: str, part: _Judged, places: Numbers
-    ) -> tuple[Numbers, Numbers]:
-        """The absent bars of some series of a part: their places, and their numbers."""
-        columns = part.ids[places], part.lows[places], part.highs[places]
-        rows = self._tx.run(
-            "coverage.absent_sessions",
-            spans=json.dumps(np.stack(columns, axis=1).tolist()),
-            calendar=calendar,
-            timeframe=part.group[0].timeframe,
-        )
-        return np.searchsorted(part.ids, rows["series_id"]), rows["number"].astype(np.int64)
-
-    def _explain(self, part: _Judged, absences: Absences) -> None:
-        """Say why bars are absent, and note how many and where."""
-        absences.claim(*self._claims.of(part.ids))
-        start, end = (datetime_from_us(us) for us in self._bounds(part.grid))
-        span = {"series_ids": part.ids.tolist(), "start": start, "end": end}
-        removed = self._tx.run("coverage.removed", **span)
-        places, us, is_deleted = (
-            _points(part.ids, removed),
-            _us(removed["ts"]),
-            removed["is_deleted"] == 1,
-        )
-        absences.label(places[~is_deleted], us[~is_deleted], NEVER)
-        rejected = self._tx.run("coverage.rejected", **span)
-        counts = ~np.isin(rejected["load_id"], list(self._undone))
-        absences.label(_points(part.ids, rejected)[counts], _us(rejected["ts"])[counts], REJECTED)
-        absences.label(places[is_deleted], us[is_deleted], DELETED)
-        for target, counts in zip(part.group, absences.counts().tolist(), strict=True):
-            self._series[target.name] = self._series[target.name]._replace(
-                **dict(zip(_COUNTS, counts, strict=True))
-            )
-        self._note_gaps(part, absences)
-
-    def _note_gaps(self, part: _Judged, absences: Absences) -> None:
+    def _note_gaps(self, group: Sequence[_Target], grid: Grid, absences: Absences) -> None:
         runs = absences.runs()
-        starts, ends = part.grid.start_of(runs.firsts), part.grid.end_of(runs.ends - 1)
-        bars = runs.ends - runs.firsts
-        for place, start, end, size, reason in zip(
-            *_lists(runs.places, starts, ends, bars, runs.reasons), strict=True
+        starts, ends = grid.start_of(runs.firsts), grid.end_of(runs.ends - 1)
+        columns = (runs.places, starts, ends, runs.ends - runs.firsts, runs.reasons)
+        for place, start, end, bars, reason in zip(
+            *(column.tolist() for column in columns), strict=True
         ):
-            name = part.group[place].name
-            self._gaps.setdefault(name, []).append(
+            target = group[place]
+            self._gaps.setdefault(target.name, []).append(
                 Gap(
-                    name.symbol,
-                    name.timeframe,
+                    target.name.symbol,
+                    target.name.timeframe,
                     datetime_from_us(start),
                     datetime_from_us(end),
-                    size,
+                    bars,
                     REASONS[reason],
                 )
             )
@@ -508,21 +440,6 @@ def _obstacle(calendar: str | None, frame: Timeframe) -> str | None:
     if calendar == "weekdays" and not frame.is_session:
         return "weekdays has no hours: say the calendar of an exchange, or 24/5"
     return None
-
-
-def _chunks(places: Numbers, sizes: Numbers) -> Iterator[Numbers]:
-    """Places in order, so many at a time that their bars fit into memory."""
-    chunk = np.cumsum(sizes[places]) // _MOST_BARS
-    yield from (part for part in np.split(places, np.flatnonzero(np.diff(chunk)) + 1) if len(part))
-
-
-def _points(ids: Numbers, rows: Mapping[str, Any]) -> Numbers:
-    """The places of the series of rows."""
-    return np.asarray(np.searchsorted(ids, rows["series_id"]))
-
-
-def _lists(*columns: Any) -> Iterator[list[Any]]:
-    return (column.tolist() for column in columns)
 
 
 def _us(times: Any) -> Micros:

@@ -32,16 +32,15 @@ class Grid:
 
     def number_of(self, us: Micros) -> Numbers:
         """The number of the first bar that starts at or after each moment."""
-        at = np.searchsorted(self.starts, us, side="right") - 1
-        inside = -((self.starts[at] - us) // self.frame.length_us)
-        numbers = self.firsts[at] + np.minimum(inside, self.counts[at])
-        return np.where(at < 0, 0, numbers)
+        return self.find(us)[0]
 
     def find(self, us: Micros) -> tuple[Numbers, npt.NDArray[np.bool_]]:
         """The number of each moment, as :meth:`number_of`, and whether a bar starts right there."""
-        numbers = self.number_of(us)
-        within = np.minimum(numbers, self.firsts[-1] - 1)
-        return numbers, (within == numbers) & (self.start_of(within) == us)
+        at = np.searchsorted(self.starts, us, side="right") - 1
+        whole, rest = np.divmod(us - self.starts[at], self.frame.length_us)
+        inside = np.minimum(whole + (rest > 0), self.counts[at])
+        is_start = (at >= 0) & (rest == 0) & (inside == whole) & (whole < self.counts[at])
+        return np.where(at < 0, 0, self.firsts[at] + inside), is_start
 
     def start_of(self, number: Numbers) -> Micros:
         """When bars start."""
@@ -49,8 +48,10 @@ class Grid:
         return self.starts[at] + (number - self.firsts[at]) * self.frame.length_us
 
     def end_of(self, number: Numbers) -> Micros:
-        """When the intervals of bars end; a day ends at 00:00 UTC of the next."""
-        return interval_end(self.start_of(number), self.frame)
+        """When bars end: a day at 00:00 UTC of the next, and none behind the start of the next."""
+        ends = interval_end(self.start_of(number), self.frame)
+        following = np.minimum(number + 1, self.firsts[-1] - 1)
+        return np.where(following > number, np.minimum(ends, self.start_of(following)), ends)
 
 
 def grid_of_dates(frame: Timeframe, starts: Micros, closes: Micros, now_us: int) -> Grid:
