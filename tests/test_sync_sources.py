@@ -12,13 +12,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import exchange_calendars
 import numpy as np
 import pytest
 
 from jutsu_sql.errors import ConfigError, SourceError
 from jutsu_sql.sources.directory import DirectorySource
 from jutsu_sql.sources.http import HttpClient, Pace, Reply
-from jutsu_sql.sources.yahoo import YahooSource
+from jutsu_sql.sources.yahoo import _CALENDARS, YahooSource
 from jutsu_sql.store import Action
 from jutsu_sql.store.source import open_source
 from tests.chart_server import ChartServer, Listing, chart_server, daily, weekdays
@@ -232,6 +233,20 @@ def test_a_long_range_of_minutes_is_several_requests(
     assert len(answer.bars) == len(JANUARY)
 
 
+def test_what_goes_to_now_is_one_request(charts: ChartServer, yahoo: YahooSource) -> None:
+    listing = charts.listings["X"] = Listing([])
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=n) for n in range(9, 1, -1)]
+    daily(listing, days)
+    listing.splits[today - timedelta(days=1)] = 2.0
+    now = datetime.now(UTC)
+    for timeframe, end in (("1D", now + timedelta(days=1)), ("5m", now - timedelta(hours=1))):
+        charts.requests.clear()
+        answer = yahoo.fetch("X", timeframe, now - timedelta(days=20), end)
+        assert len(charts.requests) == 1
+        assert answer.bars.close[0] == 100
+
+
 def test_nothing_before_the_first_bar_is_an_answer(charts: ChartServer, yahoo: YahooSource) -> None:
     charts.listings["X"] = Listing([])
     daily(charts.listings["X"], JANUARY)
@@ -275,6 +290,11 @@ def test_an_answer_of_another_shape_is_refused(
     monkeypatch.setattr(Listing, "chart", damaged)
     with pytest.raises(SourceError, match=reason):
         yahoo.fetch("X", "1D", utc("2020-01-01"), utc("2020-02-01"))
+
+
+def test_calendars_of_exchanges_are_there() -> None:
+    known = {"24/7", *exchange_calendars.get_calendar_names()}
+    assert set(_CALENDARS.values()) <= known
 
 
 def test_how_far_back_intraday_bars_go_is_said(yahoo: YahooSource) -> None:

@@ -44,8 +44,9 @@ _INTERVALS: dict[str, tuple[str, timedelta | None, timedelta | None]] = {
     "1h": ("60m", 729 * _DAY, None),
     "1D": ("1d", None, None),
 }
+# By the exchange's name in the answers; of others nothing is said.
 _CALENDARS = {
-    **dict.fromkeys(("NMS", "NGM", "NCM", "NYQ", "ASE", "PCX", "BTS"), "XNYS"),
+    **dict.fromkeys(("NMS", "NGM", "NCM", "NYQ", "ASE", "PCX", "BTS", "SNP", "DJI", "NIM"), "XNYS"),
     "CCC": "24/7",
     "LSE": "XLON",
     "GER": "XETR",
@@ -99,17 +100,17 @@ class YahooSource(Source):
         interval, _, longest = _interval(timeframe)
         # A session date lies up to a day off the moments that are stamped.
         margin = _DAY if timeframe == "1D" else timedelta()
+        now = datetime.now(UTC)
+        # Later splits have changed the prices of this range as well; a little more brings them in.
+        until = max(end, now) if now - end < _DAY else end
         charts = [
             chart
-            for first, last in _windows(start - margin, end + margin, longest)
+            for first, last in _windows(start - margin, until + margin, longest)
             if (chart := self._chart(symbol, interval, first, last)) is not None
         ]
         if not charts:
             return Answer(Bars.empty())
-        later = None
-        if end < datetime.now(UTC):
-            # Later splits have changed the prices of this range as well.
-            later = self._chart(symbol, "1mo", start, datetime.now(UTC))
+        later = self._chart(symbol, "1mo", start, now) if until < now else None
         try:
             answer = _answer(Series(symbol, timeframe), charts, later)
         except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
@@ -221,7 +222,7 @@ def _is_live(us: Micros, meta: Any, timeframe: str) -> npt.NDArray[np.bool_]:
     since_open = (us - regular["start"] * SECOND_US) % DAY_US
     is_off = since_open % (minutes * 60 * SECOND_US) != 0
     is_off |= since_open >= (regular["end"] - regular["start"]) * SECOND_US
-    return np.asarray(is_off & (us == meta["regularMarketTime"] * SECOND_US))
+    return np.asarray(is_off & (us == meta.get("regularMarketTime", 0) * SECOND_US))
 
 
 def _seven_digits(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
