@@ -204,7 +204,8 @@ def test_nothing_is_asked_for_in_a_dry_run(local: BarStore) -> None:
 def test_a_partial_bar_does_not_stay(store: BarStore) -> None:
     days = [TODAY - 2 * DAY, TODAY - DAY, TODAY]
     vendor = Vendor({"X": rising(days)}, calendar="24/7")
-    sync(store, vendor, start=days[0])
+    # A date is over at noon of the next, where it has ended everywhere.
+    assert sync(store, vendor, start=days[0]).partial in (1, 2)
     vendor.closes["X"][TODAY] = 7.5
     assert sync(store, vendor, reread=0).updated == 1
     assert store.latest("X", "1D").close.tolist() == [7.5]

@@ -364,6 +364,14 @@ def test_sources_are_found_by_their_names(tmp_path: Path) -> None:
         open_source("directory:/no/such/place")
 
 
+def test_without_the_extra_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    for name in ("http", "yahoo"):
+        monkeypatch.delitem(sys.modules, f"jutsu_sql.sources.{name}")
+    with pytest.raises(ConfigError, match=r"needs httpx: pip install 'jutsu_sql\[sync\]'"):
+        open_source("yahoo")
+
+
 def test_another_package_brings_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "acme_bars.py").write_text(
         "from jutsu_sql.store import Source\n"

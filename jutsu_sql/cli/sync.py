@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from jutsu_sql.store.sync import SyncedSeries
 
 _FAILED, _REFUSED_SOME = 1, 3
-_COUNTS = ("received", "inserted", "updated", "unchanged", "kept", "rejected", "missing")
+_COUNTS = (
+    "received",
+    "inserted",
+    "updated",
+    "unchanged",
+    "kept",
+    "rejected",
+    "partial",
+    "missing",
+)
 
 
 @click.command()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from importlib.metadata import entry_points
 from typing import Literal, Protocol
 
 from jutsu_sql.bars import Bars
@@ -83,6 +82,8 @@ def open_source(name: str, *, tz: str | None = None, calendar: str | None = None
     Raises:
         ConfigError: there is none of this name, or it cannot be made.
     """
+    from importlib.metadata import entry_points
+
     known = {entry.name: entry for entry in entry_points(group=_GROUP)}
     base, _, argument = name.partition(":")
     if base not in known:

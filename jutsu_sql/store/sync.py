@@ -28,7 +28,7 @@ from jutsu_sql.store.sync_plan import (
     merge_spans,
     until_now,
 )
-from jutsu_sql.timeframe import interval_end, parse_timeframe
+from jutsu_sql.timeframe import interval_end, known_from, parse_timeframe
 
 if TYPE_CHECKING:
     from jutsu_sql.database import Database
@@ -46,9 +46,10 @@ class SyncedSeries:
     """What a sync has asked of one series, and what became of it, in bars.
 
     ``asked`` are the pieces, half-open in UTC, of which each that was answered is a load. Of what
-    came (``received``) the figures say the same as those of a :class:`LoadReport`. ``actions`` are
-    the splits and dividends that were new or other, ``missing`` the bars that are still to be
-    fetched by the series' calendar (None without one), ``error`` what ended it.
+    came (``received``) the figures say the same as those of a :class:`LoadReport`; ``partial`` of
+    them were observed before their interval was over, and are asked for again the next time.
+    ``actions`` are the splits and dividends that were new or other, ``missing`` the bars that are
+    still to be fetched by the series' calendar (None without one), ``error`` what ended it.
     """
 
     symbol: str
@@ -60,6 +61,7 @@ class SyncedSeries:
     unchanged: int = 0
     kept: int = 0
     rejected: int = 0
+    partial: int = 0
     actions: int = 0
     missing: int | None = None
     load_ids: list[int] = field(default_factory=list)
@@ -254,6 +256,8 @@ def _store(
         asked=claim,
     )
     synced.add(report)
+    ends = known_from(bars.ts.view(np.int64), parse_timeframe(series.timeframe))
+    synced.partial += int((ends > us_from_datetime(observed_at)).sum())
     if report.updated and source.prices in {"splits", "all"}:
         synced.note(
             f"stored bars have changed, and this source's prices are adjusted ({source.prices}):"
