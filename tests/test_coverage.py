@@ -315,6 +315,10 @@ def test_an_import_claims_from_its_first_bar_to_its_last(store: BarStore, tmp_pa
     import_file(store, path, timeframe="1D", calendar="XNYS")
     reasons = explained(store, "A", sessions("XNYS", date(2024, 1, 1), date(2024, 2, 1)))
     assert reasons == {date(2024, 1, 3): "rejected", date(2024, 1, 4): "empty"}
+    store.undo(1)
+    import_file(store, path, timeframe="1D", calendar="XNYS", selection=True, force=True)
+    reasons = explained(store, "A", sessions("XNYS", date(2024, 1, 1), date(2024, 2, 1)))
+    assert reasons == {date(2024, 1, 3): "rejected", date(2024, 1, 4): "never fetched"}
 
 
 @pytest.mark.parametrize(
