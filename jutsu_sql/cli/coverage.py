@@ -10,6 +10,7 @@ import click
 
 from jutsu_sql.cli.common import (
     as_text,
+    as_ts,
     database_options,
     is_terminal,
     json_option,
@@ -19,7 +20,7 @@ from jutsu_sql.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from jutsu_sql.store import Coverage, Gap, Month, SeriesCoverage
+    from jutsu_sql.store import Coverage, Fetch, Gap, Month, SeriesCoverage
 
 _MISSING = 3
 _SHOWN_SERIES, _SHOWN_GAPS = 40, 100
@@ -83,7 +84,7 @@ def command(
         print_json(_document(found, plan=plan))
     elif plan:
         columns = ("symbol", "timeframe", "start", "end", "bars")
-        print_table("What to fetch, without the end", columns, found.plan())
+        print_table("What to fetch, without the end", columns, _dated(found.plan()))
     else:
         _print(found, with_gaps=gaps)
     if any(each.never_fetched or each.expected is None for each in found.series):
@@ -130,16 +131,22 @@ def _urgency(each: SeriesCoverage) -> tuple[int, int, str, str]:
 
 
 def _row(each: SeriesCoverage) -> tuple[object, ...]:
-    from jutsu_sql.cli.common import as_ts
-
     span = (as_ts(moment, each.timeframe) for moment in (each.start, each.end))
     return each.symbol, each.timeframe, each.calendar, *span, *(getattr(each, c) for c in _COUNTS)
+
+
+def _dated(spans: Sequence[Gap] | Sequence[Fetch]) -> list[tuple[object, ...]]:
+    """With dates for the times of those from 1D up."""
+    return [
+        (*each[:2], as_ts(each.start, each.timeframe), as_ts(each.end, each.timeframe), *each[4:])
+        for each in spans
+    ]
 
 
 def _print_gaps(gaps: Sequence[Gap]) -> None:
     click.echo()
     columns = ("symbol", "timeframe", "start", "end", "bars", "reason")
-    print_table("Absent, without the end", columns, gaps[:_SHOWN_GAPS])
+    print_table("Absent, without the end", columns, _dated(gaps[:_SHOWN_GAPS]))
     if len(gaps) > _SHOWN_GAPS:
         click.echo(f"... and {len(gaps) - _SHOWN_GAPS} more; --json lists them all")
 
@@ -180,7 +187,7 @@ def _years(first: int, count: int) -> str:
     for at in range(count):
         if (first + at) % 12 == 0 or (at == 0 and first % 12 <= 6):
             line[at : at + 4] = str((first + at) // 12)
-    return "".join(line[:count]) if count >= 4 else str(first // 12)
+    return "".join(line)
 
 
 def _cell(month: Month) -> tuple[str, str]:

@@ -39,14 +39,15 @@ def fill_calendars(db: Database, names: Iterable[str]) -> None:
             continue
         sessions = open_calendar(name).sessions()
         try:
-            db.transact(lambda tx: _store(tx, name, str(version), sessions))  # noqa: B023
+            with db.transaction() as tx:
+                _store(tx, name, str(version), sessions)
         except (DatabaseReadOnlyError, StatementError) as error:
             if row is None:
-                error.add_note(
-                    f"the sessions of {name} are not stored yet: `jutsu-sql coverage` as a loader"
-                    " does that"
-                )
-                raise
+                raise type(error)(
+                    f"the sessions of {name} are not stored yet, and cannot be stored here:"
+                    f" `jutsu-sql coverage` by a role that may load does that ({error})",
+                    sqlstate=error.sqlstate,
+                ) from error
             _log.warning("the sessions of %s are those of %s, until %s", *row[:2], row.end_ts)
 
 
