@@ -305,6 +305,11 @@ def test_a_fault_of_a_source_is_told_by_its_kind(local: BarStore) -> None:
     assert synced.error == "KeyError: 'close'"
 
 
+def test_an_answer_that_is_no_bars_is_an_error(local: BarStore) -> None:
+    synced = sync(local, Odd([1, 2]), start="2020-01-01", end="2020-01-31")  # type: ignore[arg-type]
+    assert synced.error == "vendor answers with list, not with Bars"
+
+
 def test_of_a_series_that_failed_no_more_is_asked(
     local: BarStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -337,6 +337,13 @@ def test_files_are_fetched_by_series_and_time(tmp_path: Path) -> None:
         source.offers("Z", "1D")
 
 
+def test_the_time_of_a_file_that_is_older_than_its_bars_does_not_count(tmp_path: Path) -> None:
+    write(tmp_path / "X_1D.csv", {"2020-01-02": 1.5, "2020-01-03": 1.5}, "1980-01-01")
+    answer = DirectorySource(tmp_path).fetch("X", "1D", utc("2020-01-01"), utc("2020-02-01"))
+    assert answer.observed_at is not None
+    assert datetime.now(UTC) - answer.observed_at < timedelta(minutes=9)
+
+
 def test_a_file_that_cannot_be_read_is_left_out_and_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

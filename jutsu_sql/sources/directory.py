@@ -30,7 +30,7 @@ class _Part:
     """What one file has of one series: from its first bar to the end of its last."""
 
     file: DataFile
-    modified: datetime
+    observed_at: datetime
     interval: Interval
 
 
@@ -72,7 +72,7 @@ class DirectorySource(Source):
         ]
         notes: list[str] = []
         layout = None
-        for part in sorted(parts, key=lambda part: part.modified, reverse=True):
+        for part in sorted(parts, key=lambda part: part.observed_at, reverse=True):
             file = self._read(part.file)
             layout = layout or file.layout
             bars = file.bars.select(symbol, timeframe)
@@ -87,7 +87,7 @@ class DirectorySource(Source):
             Bars.concat(pieces),
             timezone=layout.timezone if layout else None,
             calendar=layout.calendar if layout else None,
-            observed_at=min((part.modified for part in parts), default=None),
+            observed_at=min((part.observed_at for part in parts), default=None),
             notes=notes,
         )
 
@@ -113,14 +113,18 @@ class DirectorySource(Source):
                 _log.warning("left out: %s", error)
                 self._left_out += 1
                 continue
-            modified = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
+            modified_at = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
             for series in bars.series:
                 us = bars.select(*series).ts.view(np.int64)
                 us = us[us != NAT]
                 if len(us):
-                    end = interval_end(us.max(keepdims=True), parse_timeframe(series.timeframe))
+                    last = us.max(keepdims=True)
+                    end = interval_end(last, parse_timeframe(series.timeframe))
                     interval = datetime_from_us(int(us.min())), datetime_from_us(int(end[0]))
-                    index.setdefault(series, []).append(_Part(file, modified, interval))
+                    # A file that is older than its bars has its time from another clock.
+                    is_older = modified_at < datetime_from_us(int(last[0]))
+                    observed_at = datetime.now(UTC) if is_older else modified_at
+                    index.setdefault(series, []).append(_Part(file, observed_at, interval))
         return index
 
 

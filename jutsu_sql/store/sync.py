@@ -234,6 +234,8 @@ def _store(
     synced = fetch.synced
     series = Series(synced.symbol, synced.timeframe)
     answer = given if isinstance(given, Answer) else Answer(given)
+    if not isinstance(answer.bars, Bars):
+        raise SourceError(f"{source.name} answers with {type(answer.bars).__name__}, not with Bars")
     observed_at = answer.observed_at or asked_at
     calendar = calendar or store.origin(*series)[1] or answer.calendar
     bars = _checked(fetch, answer.bars, calendar)
