@@ -26,7 +26,7 @@ from jutsu_sql.instants import (
 )
 from jutsu_sql.store.absences import DELETED, NEVER, REASONS, REJECTED, STORED, Absences
 from jutsu_sql.store.calendar_tables import fill_calendars
-from jutsu_sql.store.claims import merge_spans
+from jutsu_sql.store.claims import Claims, read_claims, undone_loads
 from jutsu_sql.store.grid import Grid, Numbers, grid_of_dates, grid_of_hours, phase_of
 from jutsu_sql.timeframe import Timeframe, parse_timeframe
 
@@ -110,7 +110,7 @@ class Coverage:
     gaps: list[Gap]
     _grids: Mapping[Series, Grid] = field(repr=False)
     _ids: Mapping[Series, int] = field(repr=False)
-    _claims: _Claims = field(repr=False)
+    _claims: Claims = field(repr=False)
 
     def plan(self) -> list[Fetch]:
         """The fewest intervals that have every bar which was never fetched, and no other.
@@ -122,7 +122,7 @@ class Coverage:
     def asked(self, symbol: str, timeframe: str) -> list[tuple[datetime, datetime]]:
         """What sources were asked for of one series: each up to, and without, its end."""
         name = Series(symbol, str(parse_timeframe(timeframe)))
-        spans = merge_spans(*self._claims.of(np.array([self._ids[name]]))[1:])
+        spans = self._claims.of_one(self._ids[name])
         return [(datetime_from_us(start), datetime_from_us(end)) for start, end in spans]
 
     def months(self, symbol: str, timeframe: str) -> list[Month]:
@@ -158,20 +158,6 @@ class _Target(NamedTuple):
     series_id: int
     name: Series
     calendar: str | None
-
-
-class _Claims(NamedTuple):
-    """What was asked for, by series: from each start up to, and without, its end."""
-
-    series_ids: Numbers
-    starts: Micros
-    ends: Micros
-
-    def of(self, series_ids: Numbers) -> tuple[Numbers, Micros, Micros]:
-        """Those of some series, given in ascending order: the place of each there, start, end."""
-        is_meant = np.isin(self.series_ids, series_ids)
-        places = np.searchsorted(series_ids, self.series_ids[is_meant])
-        return places, self.starts[is_meant], self.ends[is_meant]
 
 
 def read_coverage(
@@ -229,8 +215,8 @@ class _Reader:
         self._targets = targets
         self._start, self._end = start, end
         self._now_us = us_from_datetime(datetime.now(UTC))
-        self._undone = _undone_loads(tx)
-        self._claims = self._read_claims()
+        self._undone = undone_loads(tx)
+        self._claims = read_claims(tx, [target.series_id for target in targets])
         self._series: dict[Series, SeriesCoverage] = {}
         self._gaps: dict[Series, list[Gap]] = {}
         self._grids: dict[Series, Grid] = {}
@@ -259,12 +245,6 @@ class _Reader:
             {target.name: target.series_id for target in self._targets},
             self._claims,
         )
-
-    def _read_claims(self) -> _Claims:
-        rows = self._tx.run("coverage.claims", series_ids=[t.series_id for t in self._targets])
-        counts = ~np.isin(rows["load_id"], list(self._undone))
-        columns = (rows["series_id"].astype(np.int64), _us(rows["start_ts"]), _us(rows["end_ts"]))
-        return _Claims(*(column[counts] for column in columns))
 
     def _count(self, group: Sequence[_Target], note: str) -> None:
         """What is known of series of which nobody can say what to expect."""
@@ -420,15 +400,6 @@ class _Reader:
                     REASONS[reason],
                 )
             )
-
-
-def _undone_loads(tx: Connection) -> set[int]:
-    """The loads that were taken back, by an undo that was not."""
-    undone: set[int] = set()
-    for load_id, undone_by in tx.run("coverage.undone"):  # the latest first
-        if undone_by not in undone:
-            undone.add(load_id)
-    return undone
 
 
 def _obstacle(calendar: str | None, frame: Timeframe) -> str | None:
