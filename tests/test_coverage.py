@@ -128,7 +128,7 @@ steps = st.one_of(
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(history=st.lists(steps, min_size=1, max_size=7))
 def test_absent_bars_have_the_reason_that_their_history_gives(
@@ -406,6 +406,8 @@ def test_a_series_without_a_calendar_is_told_as_far_as_it_is_known(store: BarSto
     assert found.plan() == found.gaps == found.months("A", "1D") == []
     assert len(found.asked("A", "1D")) == 1
     assert store.coverage("A", calendar="weekdays").series[0].empty == 4
+    store.write(bars("D", ["2024-01-02"]), source="x", calendar="NEWYORK")
+    assert "no calendar 'NEWYORK'" in str(store.coverage("D").series[0].note)
 
 
 def test_a_symbol_that_is_not_stored_is_all_missing(store: BarStore) -> None:
