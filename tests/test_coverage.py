@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from jutsu_sql.cli import coverage as cli_coverage
 from jutsu_sql.cli import main
 from jutsu_sql.errors import BarsError, ConfigError, DatabaseReadOnlyError
 from jutsu_sql.sources import import_file
+from jutsu_sql.store.claims import merge_spans, subtract_spans
 from jutsu_sql.store.grid import grid_of_hours
 from jutsu_sql.timeframe import parse_timeframe
 
@@ -127,7 +128,7 @@ steps = st.one_of(
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(history=st.lists(steps, min_size=1, max_size=7))
 def test_absent_bars_have_the_reason_that_their_history_gives(
@@ -215,6 +216,29 @@ def test_a_grid_is_that_of_the_obvious_loop(
     assert is_start.tolist() == [moment in starts for moment in moments.tolist()]
     ends = grid.end_of(numbers)
     assert (ends[:-1] <= np.array(starts[1:], dtype=np.int64) * minute).all()
+
+
+raw_spans = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=8).map(
+    lambda pairs: [(start, start + length) for start, length in pairs]
+)
+
+
+@given(spans=raw_spans, holes=raw_spans)
+def test_spans_are_those_of_their_points(
+    spans: list[tuple[int, int]], holes: list[tuple[int, int]]
+) -> None:
+    def points(given: Sequence[tuple[int, int]]) -> set[int]:
+        return {at for start, end in given for at in range(start, end)}
+
+    def merged(given: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        return merge_spans(*np.array(given, dtype=np.int64).reshape(-1, 2).T)
+
+    assert points(merged(spans)) == points(spans)
+    assert all(before[1] < after[0] for before, after in pairwise(merged(spans)))
+    left = subtract_spans(merged(spans), merged(holes))
+    assert points(left) == points(spans) - points(holes)
+    assert left == sorted(left)
+    assert all(start < end for start, end in left)
 
 
 # --- The bugs of the original ---------------------------------------------------------------------
@@ -382,6 +406,8 @@ def test_a_series_without_a_calendar_is_told_as_far_as_it_is_known(store: BarSto
     assert found.plan() == found.gaps == found.months("A", "1D") == []
     assert len(found.asked("A", "1D")) == 1
     assert store.coverage("A", calendar="weekdays").series[0].empty == 4
+    store.write(bars("D", ["2024-01-02"]), source="x", calendar="NEWYORK")
+    assert "no calendar 'NEWYORK'" in str(store.coverage("D").series[0].note)
 
 
 def test_a_symbol_that_is_not_stored_is_all_missing(store: BarStore) -> None:
