@@ -110,7 +110,10 @@ def command(
         except KeyboardInterrupt:
             click.echo("Interrupted: what has come is stored, the same command goes on.", err=True)
             raise
-    (_print_json if as_json else _print)(every, is_plan=options["dry_run"])
+    if as_json:
+        print_json({"series": every})
+    else:
+        _print(every, is_plan=options["dry_run"])
     if any(each.error for each in every):
         ctx.exit(_FAILED)
     if any(each.rejected for each in every):
@@ -129,11 +132,6 @@ def _bar() -> Iterator[Callable[[int, int], None] | None]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Fetching", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _print_json(every: Sequence[SyncedSeries], *, is_plan: bool) -> None:
-    del is_plan
-    print_json({"series": every})
 
 
 def _print(every: Sequence[SyncedSeries], *, is_plan: bool) -> None:
