@@ -15,11 +15,12 @@ from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.database import Connection, Database
 from jutsu_sql.instants import MAX_US, MIN_US, datetime_from_us
 from jutsu_sql.store import Action, ActionsReport, BarStore
+from jutsu_sql.store.claims import insert_claims, read_claims, subtract_spans
 from jutsu_sql.store.delete import delete_spans
-from jutsu_sql.store.loads import insert_series
-from jutsu_sql.store.scan import scan_series
+from jutsu_sql.store.loads import find_series, insert_series, recorded_load
+from jutsu_sql.store.scan import matching_series, scan_series
 
-__all__ = ["Checksum", "SeriesCopy", "copy_actions", "copy_database"]
+__all__ = ["Checksum", "SeriesCopy", "copy_actions", "copy_claims", "copy_database"]
 
 _ALWAYS = datetime_from_us(MIN_US), datetime_from_us(MAX_US)
 
@@ -94,7 +95,8 @@ def copy_database(
     """Make every series of ``source`` the same in ``target``; gives what became of each.
 
     What is copied: the current bars, and where their series are traded (time zone, calendar);
-    :func:`copy_actions` copies splits and dividends. The ledger is not: replaced versions, loads
+    :func:`copy_actions` copies splits and dividends, :func:`copy_claims` what was asked for. The
+    ledger is not: replaced versions, loads
     and refused rows stay behind. Each series is a load of its own in the ledger of ``target``,
     observed when the latest of its bars was; what ``target`` has from a later observation is kept.
     Bars that only ``target`` has stay, unless ``delete``; series that only ``target`` has always
@@ -135,6 +137,52 @@ def copy_actions(source: Database, target: Database) -> ActionsReport | None:
     observed_at = max(row.observed_at for row in missing)
     name = f"copy of {source.config.display_url}"
     return BarStore(target).write_actions(missing, source=name, observed_at=observed_at)
+
+
+def copy_claims(source: Database, target: Database) -> int:
+    """Note in ``target`` what the loads of ``source`` have asked for, as one load.
+
+    Without it a bar that its vendor does not have would count as never fetched in the copy. Where
+    ``source`` has refused a bar, or one was taken away, nothing is claimed: the copy does not know
+    of it. Gives the number of series of which ``target`` learns anything.
+    """
+    ours, theirs = _claims(source), _claims(target)
+    missing = {
+        name: spans
+        for name in ours.keys() & theirs.keys()
+        if (spans := subtract_spans(ours[name], theirs[name]))
+    }
+    if not missing:
+        return 0
+    with recorded_load(target, "write", f"copy of {source.config.display_url}") as (tx, load):
+        ids = find_series(tx, sorted(missing))
+        claims = [
+            (ids[name], datetime_from_us(start), datetime_from_us(end))
+            for name, spans in missing.items()
+            for start, end in spans
+        ]
+        insert_claims(tx, load, claims)
+    return len(missing)
+
+
+def _claims(db: Database) -> dict[Series, list[tuple[int, int]]]:
+    """What was asked for of each series, without bars that were refused or taken away."""
+    with db.read_transaction() as tx:
+        ids = matching_series(tx, None, None)
+        claims = read_claims(tx, list(ids.values()))
+        span = {"series_ids": list(ids.values()), "start": _ALWAYS[0], "end": _ALWAYS[1]}
+        points: dict[int, set[int]] = {}
+        for query in ("coverage.rejected", "coverage.removed"):
+            rows = tx.run(query, **span)
+            starts = rows["ts"].astype("M8[us]").astype(np.int64).tolist()
+            for series_id, us in zip(rows["series_id"].tolist(), starts, strict=True):
+                points.setdefault(int(series_id), set()).add(us)
+    return {
+        name: subtract_spans(
+            claims.of_one(series_id), [(us, us + 1) for us in sorted(points.get(series_id, ()))]
+        )
+        for name, series_id in ids.items()
+    }
 
 
 class _Copier:

@@ -9,7 +9,7 @@
     │   ├── NaiveTimestampError             a time without a time zone
     │   └── RejectedBarsError               a strict write met rows that validation refuses
     ├── ColumnError (ValueError)            columns that a table cannot take as they are
-    ├── SourceError                         a file cannot be read as bars
+    ├── SourceError                         a file or an answer cannot be read as bars
     ├── ExportError                         bars cannot be written to a file
     ├── QueryError                          a fault of a .sql file, or of a call of one
     │   ├── QuerySyntaxError                the file cannot be understood
@@ -87,7 +87,10 @@ class ColumnError(JutsuSqlError, ValueError):
 
 
 class SourceError(JutsuSqlError):
-    """A file cannot be read as bars; ``path``, ``line`` (from 1) and ``column`` say where."""
+    """A file, or what a source answers, cannot be read as bars.
+
+    ``path``, ``line`` (from 1) and ``column`` say where in a file.
+    """
 
     def __init__(
         self,

@@ -46,6 +46,10 @@ class BarsLatestRow(NamedTuple):
     close: float
     volume: float
 
+class BarsObservedRow(NamedTuple):
+    ts: datetime
+    observed_at: datetime
+
 class BenchBarsOfRow(NamedTuple):
     ts: datetime
     open: float
@@ -526,6 +530,8 @@ class BarsTopic:
         """Have the table alone until the transaction ends, or fail at once; and drop its key for a first load."""
     def make_whole(self) -> None:
         """Build the key after a first load."""
+    def observed(self, *, series_id: int, end: datetime | date, n: int) -> list[BarsObservedRow]:
+        """When each of the last :n bars of one series up to :end was taken from its source, in time order."""
     def overlaps(self, *, series_id: int, first: datetime | date, last: datetime | date) -> int | None:
         """1 if a series has a bar from :first to :last, else 0."""
     def read(self, *, series_id: int, start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 import jutsu_sql
 from jutsu_sql import Bars, BarStore, Database
+from jutsu_sql.bars import Series
 from jutsu_sql.cli import main
-from jutsu_sql.database_copy import Checksum, copy_actions, copy_database
+from jutsu_sql.database_copy import Checksum, copy_actions, copy_claims, copy_database
 from jutsu_sql.errors import NotMigratedError
 from jutsu_sql.store import scan
 
@@ -160,6 +161,28 @@ def test_corporate_actions_are_copied(databases: tuple[Database, Database]) -> N
         THEN,
     )
     assert copy_actions(source, target) is None
+
+
+def test_what_was_asked_for_is_copied_but_not_of_refused_bars(
+    databases: tuple[Database, Database],
+) -> None:
+    source, target = databases
+    bad = np.array([2.0])
+    one = np.ones(1)
+    day = np.array(["2024-03-05"], dtype="M8[us]")
+    rows = Bars((Series("N", "1D"),), np.zeros(1, np.int32), day, one, one, one, bad, one)
+    asked = date(2024, 3, 4), date(2024, 3, 9)
+    BarStore(source).write(
+        rows, source="v", symbol="N", timeframe="1D", asked=asked, calendar="24/7"
+    )
+    undone = date(2024, 3, 1), date(2024, 4, 1)
+    load = BarStore(source).write([], source="v", symbol="N", timeframe="1D", asked=undone)
+    BarStore(source).undo(load.load_id)
+    copy_database(source, target)
+    assert copy_claims(source, target) == 1
+    (found,) = BarStore(target).coverage("N").series
+    assert (found.expected, found.empty, found.never_fetched) == (5, 4, 1)
+    assert copy_claims(source, target) == 0
 
 
 def test_a_series_without_bars_is_a_series(databases: tuple[Database, Database]) -> None:

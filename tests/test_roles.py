@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -155,6 +156,24 @@ def test_a_loader_loads_deletes_and_undoes_without_ddl(
             migrator.rollback()
         assert len(store.read("B", "1m")) == 500
     refuse(url, *DDL)
+
+
+def test_a_loader_stores_calendars_and_a_reader_reads_them(
+    migrated_postgres: str, login: Callable[..., str]
+) -> None:
+    loader, reader = (login(migrated_postgres, job, job) for job in ("loader", "reader"))
+    span = {"start": "2024-01-01", "end": "2024-01-31", "calendar": "24/7"}
+    with jutsu_sql.connect(reader) as db, pytest.raises(StatementError, match="by a role that may"):
+        BarStore(db).coverage("A", "1D", **span)
+    with jutsu_sql.connect(loader) as db:
+        asked = date(2024, 1, 1), date(2024, 1, 11)
+        load = BarStore(db).write([], source="test", symbol="A", timeframe="1D", asked=asked)
+        assert BarStore(db).coverage("A", "1D", **span).series[0].empty == 10
+    with jutsu_sql.connect(reader) as db:
+        assert BarStore(db).coverage("A", "1D", **span).series[0].never_fetched == 21
+    with jutsu_sql.connect(loader) as db:
+        BarStore(db).undo(load.load_id)
+        assert BarStore(db).coverage("A", "1D", **span).series[0].never_fetched == 31
 
 
 def test_a_migrator_migrates_and_owns(postgres_database: str, login: Callable[..., str]) -> None:

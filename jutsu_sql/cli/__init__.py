@@ -39,6 +39,7 @@ class _Entry(NamedTuple):
 _COMMANDS = {
     "migrate": _Entry("migrate", "Bring the schema up to date, or tell, preview or undo it."),
     "import": _Entry("import_files", "Load bars from files."),
+    "sync": _Entry("sync", "Fetch the bars that are missing from a source."),
     "export": _Entry("export", "Write bars to files or a pipe."),
     "copy": _Entry("copy", "Copy a database to another one."),
     "bars": _Entry("bars", "Print the bars of one series."),
@@ -50,6 +51,7 @@ _COMMANDS = {
     "undo": _Entry("undo", "Take one load back."),
     "rejected": _Entry("rejected", "Print the rows that were refused."),
     "actions": _Entry("actions", "Load or list splits and dividends."),
+    "coverage": _Entry("coverage", "Show which bars are there, which are not, and why."),
     "audit": _Entry("audit", "Look for bars that are wrong though valid."),
     "query": _Entry("query", "Run a named query."),
     "check": _Entry("check", "Prove every query on both engines."),

@@ -42,7 +42,7 @@ def command(ctx: click.Context, source: str, target: str, delete: bool, as_json:
       jutsu-sql copy postgresql://user@host/market sqlite:///market.db --delete --json
     """
     from jutsu_sql.database import connect
-    from jutsu_sql.database_copy import copy_actions, copy_database
+    from jutsu_sql.database_copy import copy_actions, copy_claims, copy_database
 
     with connect(source, create=False) as from_db, connect(target) as to_db:
         if not to_db.applied_migrations():
@@ -50,9 +50,10 @@ def command(ctx: click.Context, source: str, target: str, delete: bool, as_json:
         with counting_bar("copying") as progress:
             copies = copy_database(from_db, to_db, delete=delete, progress=progress)
         actions = copy_actions(from_db, to_db)
+        claims = copy_claims(from_db, to_db)
         shown_target = to_db.config.display_url
     if as_json:
-        print_json({"series": copies, "actions": actions})
+        print_json({"series": copies, "actions": actions, "claims": claims})
     else:
         touched = [each for each in copies if each.state != "same"]
         if touched:
@@ -68,6 +69,8 @@ def command(ctx: click.Context, source: str, target: str, delete: bool, as_json:
         if actions is not None:
             done = actions.inserted + actions.updated
             click.echo(f"{done} corporate actions were copied, {actions.kept} kept.")
+        if claims:
+            click.echo(f"What sources were asked for was copied of {claims} series.")
         click.echo("The ledger was not copied: loads, replaced versions and refused rows stay.")
     if any(each.state == "differs" for each in copies) or (actions and actions.kept):
         ctx.exit(_DIFFERS)

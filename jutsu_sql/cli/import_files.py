@@ -33,6 +33,7 @@ _SHOWN_LINES = 20
 _SHOWN_CHARS = 100
 _FIRST_BARS = 3
 
+_WRITING = ("on_conflict", "observed_at", "force", "selection")
 _SHOWN_COUNTS = ("inserted", "updated", "unchanged", "kept")
 _COUNTS = (
     "load_id",
@@ -150,6 +151,9 @@ def _aware_time(_ctx: click.Context, _param: click.Parameter, given: str | None)
     help="When the files were taken from their source, with its offset.  [default: now]",
 )
 @click.option("--force", is_flag=True, help="Load a file again that is loaded already.")
+@click.option(
+    "--selection", is_flag=True, help="Bars that the files lack between others may exist: coverage."
+)
 @click.option("--dry-run", is_flag=True, help="Show what is understood; open no database.")
 @json_option
 @database_options
@@ -244,7 +248,7 @@ def _importer(
     from jutsu_sql.sources import import_file, read_file, refused_lines
 
     strict = options.pop("strict")
-    writing = {name: options.pop(name) for name in ("on_conflict", "observed_at", "force")}
+    writing = {name: options.pop(name) for name in _WRITING}
 
     def look(outcome: _Outcome, progress: Progress | None) -> None:
         parsed = read_file(outcome.file, progress=progress, **options)

@@ -79,6 +79,7 @@ def import_file(
     strict: bool = False,
     observed_at: datetime | None = None,
     force: bool = False,
+    selection: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Store the bars of one file, as one load: all that validation accepts, or nothing.
@@ -88,6 +89,9 @@ def import_file(
     that are refused are kept in ``rejected_bars``, with their number as the position and their text
     as ``raw``. A file that was loaded before, by the same arguments, and whose series nothing has
     touched since is skipped, unless ``force``; with ``on_conflict="error"`` it is never skipped.
+
+    What a file lacks between the first and the last bar of a series, its source does not have, as
+    :meth:`BarStore.coverage` tells, unless the file is a ``selection``.
 
     Raises:
         SourceError: the file cannot be read, or none of its rows can be stored.
@@ -135,7 +139,7 @@ def import_file(
         timezone=parsed.layout.timezone,
         calendar=parsed.layout.calendar,
         reading=parsed.reading,
-        asked="span",
+        asked=None if selection else "span",
     )
     if not report.skipped:
         return ImportReport(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from datetime import datetime, time
 from itertools import chain
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jutsu_sql.bars import Bars, Series
 from jutsu_sql.database import Database
@@ -34,6 +35,7 @@ from jutsu_sql.store.read import (
 from jutsu_sql.store.resample import Resampled, resample_bars
 from jutsu_sql.store.scan import scan_bars
 from jutsu_sql.store.snapshots import Snapshots
+from jutsu_sql.store.source import Answer, Source
 from jutsu_sql.store.stream import BarStream, stream_bars
 from jutsu_sql.store.undo import UndoReport, undo_load
 from jutsu_sql.store.warmup import read_latest, read_with_warmup
@@ -41,9 +43,13 @@ from jutsu_sql.store.write import LoadReport, write_bars
 from jutsu_sql.store.writer import DescribeRejection
 from jutsu_sql.timeframe import parse_timeframe
 
+if TYPE_CHECKING:
+    from jutsu_sql.store.sync import SyncedSeries
+
 __all__ = [
     "Action",
     "ActionsReport",
+    "Answer",
     "AsOfJoin",
     "BarStore",
     "BarStream",
@@ -57,6 +63,7 @@ __all__ = [
     "Resampled",
     "SeriesCoverage",
     "SeriesSummary",
+    "Source",
     "UndoReport",
 ]
 
@@ -173,6 +180,74 @@ class BarStore:
 
         # An iterator cannot be had twice; of several transactions, some may be in.
         return write() if isinstance(parts, Iterator) or parallel > 1 else self._db.retry(write)
+
+    def sync(
+        self,
+        source: Source | str,
+        symbol: str | Sequence[str] | None = None,
+        timeframe: str = "1D",
+        start: Any = None,
+        end: Any = None,
+        *,
+        tz: str | None = None,
+        calendar: str | None = None,
+        reread: int = 5,
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[SyncedSeries]:
+        """Fetch what is missing from a source, and store it: one load for each piece that comes.
+
+        ``source`` is a :class:`Source`, or the name of one (``"yahoo"``, ``"directory:files"``),
+        which is then made with ``tz`` and ``calendar``, by default those that all the series have,
+        and closed. Without ``symbol`` every series that is stored at the timeframe is brought up to
+        date. Bounds are as in :meth:`read`; without ``start`` a series begins where anything is
+        known of it, without ``end`` it goes to now.
+
+        Asked for is what no load has asked for yet (see :meth:`coverage`), by the calendar of the
+        series or ``calendar``, and without one all such times; the last ``reread`` bars that are
+        stored, for corrections; and of the last 100 those that were observed before their interval
+        was over. What does not come is noted as not there, but for the last three days, in which it
+        may still come. The splits and dividends of an answer are stored before its bars.
+
+        ``source.parallel`` threads fetch, this one stores. A series that fails says so
+        (``error``), and does not stop the others. ``progress`` is called with the pieces that are
+        done and all there are. With ``dry_run`` nothing is asked for, and ``asked`` says what would
+        be.
+
+        Raises:
+            ConfigError: the source or the calendar is none.
+            BarsError: a bound or the timeframe cannot be understood, or there is no symbol.
+            DatabaseError: as in :meth:`write`; what came before is stored.
+        """
+        from jutsu_sql.store.source import open_source
+        from jutsu_sql.store.sync import sync_bars
+
+        frame = str(parse_timeframe(timeframe))
+        if symbol is None:
+            symbol = [each.symbol for each in self.series() if each.timeframe == frame]
+        symbols = [symbol] if isinstance(symbol, str) else symbol
+        place = (tz, calendar)
+        if place == (None, None):
+            places = {self.origin(each, frame) for each in symbols}
+            place = places.pop() if len(places) == 1 else place
+        with (
+            closing(open_source(source, tz=place[0], calendar=place[1]))
+            if isinstance(source, str)
+            else nullcontext(source)
+        ) as opened:
+            return sync_bars(
+                self,
+                self._db,
+                opened,
+                symbols,
+                frame,
+                start,
+                end,
+                calendar=calendar,
+                reread=reread,
+                dry_run=dry_run,
+                progress=progress,
+            )
 
     def origin(self, symbol: str, timeframe: str) -> tuple[str | None, str | None]:
         """The time zone and the calendar of a series, as far as they are known."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from jutsu_sql.calendars import Sessions, calendar_version, open_calendar
 from jutsu_sql.database import Connection, Database
-from jutsu_sql.errors import DatabaseReadOnlyError, StatementError
+from jutsu_sql.errors import ConfigError, DatabaseReadOnlyError, StatementError
 from jutsu_sql.instants import DAY_US, datetime_from_us
 from jutsu_sql.timeframe import Timeframe, floor_session
 
@@ -23,31 +23,44 @@ _log = logging.getLogger("jutsu_sql")
 _FRAMES = [Timeframe(1, unit) for unit in "DWM"]
 
 
-def fill_calendars(db: Database, names: Iterable[str]) -> None:
+def fill_calendars(db: Database, names: Iterable[str]) -> dict[str, ConfigError]:
     """Have the sessions of calendars stored, up to the present and by the package at hand.
 
+    Gives the calendars that cannot be had, each with the reason.
+
     Raises:
-        ConfigError: there is no such calendar, or its package is not installed.
-        DatabaseError: it is not stored yet, and may not be stored here.
+        DatabaseError: one is not stored yet, and may not be stored here.
     """
     stored = {row.calendar: row for row in db.run("calendars.list")}
+    now = datetime.now(UTC)
+    unknown = {}
     for name in sorted(names):
         row, version = stored.get(name), calendar_version(name)
-        if row is not None and (
-            version is None or (row.version == version and row.end_ts > datetime.now(UTC))
-        ):
+        if row is not None and row.version == (version or row.version) and row.end_ts > now:
             continue
-        sessions = open_calendar(name).sessions()
         try:
-            db.transact(lambda tx: _store(tx, name, str(version), sessions))  # noqa: B023
-        except (DatabaseReadOnlyError, StatementError) as error:
+            _fill(db, name, str(version), is_needed=row is None)
+        except ConfigError as error:
             if row is None:
-                error.add_note(
-                    f"the sessions of {name} are not stored yet: `jutsu-sql coverage` as a loader"
-                    " does that"
-                )
-                raise
-            _log.warning("the sessions of %s are those of %s, until %s", *row[:2], row.end_ts)
+                unknown[name] = error
+            else:
+                _log.warning("the sessions of %s end at %s: %s", name, row.end_ts.date(), error)
+    return unknown
+
+
+def _fill(db: Database, name: str, version: str, *, is_needed: bool) -> None:
+    sessions = open_calendar(name).sessions()
+    try:
+        with db.transaction() as tx:
+            _store(tx, name, version, sessions)
+    except (DatabaseReadOnlyError, StatementError) as error:
+        if is_needed:
+            raise type(error)(
+                f"the sessions of {name} are not stored yet, and cannot be stored here:"
+                f" `jutsu-sql coverage` by a role that may load does that ({error})",
+                sqlstate=error.sqlstate,
+            ) from error
+        _log.warning("the sessions of %s are stored as an older version knew them", name)
 
 
 def _store(tx: Connection, name: str, version: str, sessions: Sessions) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from jutsu_sql.bars import Series
 from jutsu_sql.database import Connection
@@ -22,6 +26,25 @@ from jutsu_sql.timeframe import Timeframe, interval_end, parse_timeframe
 # From one time up to, and without, another one; or, of each series, from its first bar of the load
 # to the end of the last.
 Asked = tuple[int, int] | Literal["span"]
+
+
+class Claims(NamedTuple):
+    """What was asked for, by series: from each start up to, and without, its end."""
+
+    series_ids: npt.NDArray[np.int64]
+    starts: Micros
+    ends: Micros
+
+    def of(self, series_ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Micros, Micros]:
+        """Those of some series, given in ascending order: the place of each there, start, end."""
+        is_meant = np.isin(self.series_ids, series_ids)
+        places = np.searchsorted(series_ids, self.series_ids[is_meant])
+        return places, self.starts[is_meant], self.ends[is_meant]
+
+    def of_one(self, series_id: int) -> list[tuple[int, int]]:
+        """Those of one series, without overlaps, in the order of time."""
+        _, starts, ends = self.of(np.array([series_id]))
+        return merge_spans(starts, ends)
 
 
 def asked_of(given: Any) -> Asked | None:
@@ -66,6 +89,13 @@ def note_claims(tx: Connection, load: Load, asked: Asked, named: Series | None) 
         end = min(end, _over_until(load, frame))
         if start < end:
             claims.append((row.series_id, datetime_from_us(start), datetime_from_us(end)))
+    insert_claims(tx, load, claims)
+
+
+def insert_claims(
+    tx: Connection, load: Load, claims: Sequence[tuple[int, datetime, datetime]]
+) -> None:
+    """Note what a load has asked for: series, start, end."""
     if claims:
         series_ids, starts, ends = (list(column) for column in zip(*claims, strict=True))
         tx.run(
@@ -84,6 +114,23 @@ def _over_until(load: Load, frame: Timeframe) -> int:
     return us_from_datetime(load.observed_at) - length + 1
 
 
+def undone_loads(tx: Connection) -> set[int]:
+    """The loads that were taken back, by an undo that was not."""
+    undone: set[int] = set()
+    for load_id, undone_by in tx.run("coverage.undone"):  # the latest first
+        if undone_by not in undone:
+            undone.add(load_id)
+    return undone
+
+
+def read_claims(tx: Connection, series_ids: Sequence[int]) -> Claims:
+    """What the loads that count have asked for, of some series."""
+    rows = tx.run("coverage.claims", series_ids=list(series_ids))
+    counts = ~np.isin(rows["load_id"], list(undone_loads(tx)))
+    starts, ends = (rows[name].astype("M8[us]").astype(np.int64) for name in ("start_ts", "end_ts"))
+    return Claims(rows["series_id"].astype(np.int64)[counts], starts[counts], ends[counts])
+
+
 def merge_spans(starts: Micros, ends: Micros) -> list[tuple[int, int]]:
     """Spans of time without overlaps, in their order."""
     spans: list[tuple[int, int]] = []
@@ -95,4 +142,32 @@ def merge_spans(starts: Micros, ends: Micros) -> list[tuple[int, int]]:
     return spans
 
 
-__all__ = ["Asked", "asked_of", "merge_spans", "note_claims"]
+def subtract_spans(
+    spans: Sequence[tuple[int, int]], holes: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """What is left of spans without holes; neither overlap, and both are in the order of time."""
+    left = []
+    for start, end in spans:
+        at = start
+        for low, high in holes[bisect_right(holes, at, key=lambda hole: hole[1]) :]:
+            if low >= end:
+                break
+            if at < low:
+                left.append((at, low))
+            at = high
+        if at < end:
+            left.append((at, end))
+    return left
+
+
+__all__ = [
+    "Asked",
+    "Claims",
+    "asked_of",
+    "insert_claims",
+    "merge_spans",
+    "note_claims",
+    "read_claims",
+    "subtract_spans",
+    "undone_loads",
+]

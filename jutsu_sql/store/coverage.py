@@ -6,6 +6,7 @@ asked for, refused and deleted says why.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ import numpy as np
 
 from jutsu_sql.bars import Series
 from jutsu_sql.database import Connection, Database
-from jutsu_sql.errors import BarsError
+from jutsu_sql.errors import BarsError, ConfigError
 from jutsu_sql.instants import (
     MAX_US,
     MIN_US,
@@ -26,7 +27,7 @@ from jutsu_sql.instants import (
 )
 from jutsu_sql.store.absences import DELETED, NEVER, REASONS, REJECTED, STORED, Absences
 from jutsu_sql.store.calendar_tables import fill_calendars
-from jutsu_sql.store.claims import merge_spans
+from jutsu_sql.store.claims import Claims, read_claims, undone_loads
 from jutsu_sql.store.grid import Grid, Numbers, grid_of_dates, grid_of_hours, phase_of
 from jutsu_sql.timeframe import Timeframe, parse_timeframe
 
@@ -35,6 +36,7 @@ _SERIES_AT_ONCE = 1_000
 # So many of the last bars tell how a series is stamped within the hour.
 _PHASE_BARS = 500
 _LAST = datetime_from_us(MAX_US)
+_SIDES = (bisect_left, bisect_right)
 _Spans = tuple[Numbers, Numbers]
 
 
@@ -96,10 +98,9 @@ class SeriesCoverage(NamedTuple):
     off_calendar: int = 0
     note: str | None = None
 
-    @property
-    def name(self) -> Series:
-        """The series."""
-        return Series(self.symbol, self.timeframe)
+
+def _name_of(row: Gap | SeriesCoverage) -> Series:
+    return Series(row.symbol, row.timeframe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Coverage:
     gaps: list[Gap]
     _grids: Mapping[Series, Grid] = field(repr=False)
     _ids: Mapping[Series, int] = field(repr=False)
-    _claims: _Claims = field(repr=False)
+    _claims: Claims = field(repr=False)
 
     def plan(self) -> list[Fetch]:
         """The fewest intervals that have every bar which was never fetched, and no other.
@@ -122,13 +123,13 @@ class Coverage:
     def asked(self, symbol: str, timeframe: str) -> list[tuple[datetime, datetime]]:
         """What sources were asked for of one series: each up to, and without, its end."""
         name = Series(symbol, str(parse_timeframe(timeframe)))
-        spans = merge_spans(*self._claims.of(np.array([self._ids[name]]))[1:])
+        spans = self._claims.of_one(self._ids[name])
         return [(datetime_from_us(start), datetime_from_us(end)) for start, end in spans]
 
     def months(self, symbol: str, timeframe: str) -> list[Month]:
         """The expected bars of one series by month; none where nobody can say what to expect."""
         name = Series(symbol, str(parse_timeframe(timeframe)))
-        (found,) = (each for each in self.series if each.name == name)
+        found = self.series[bisect_left(self.series, name, key=_name_of)]
         if not found.expected or found.start is None or found.end is None:
             return []
         grid = self._grids[name]
@@ -141,9 +142,9 @@ class Coverage:
             return np.asarray(np.diff(np.clip(edges, *grid.number_of(span))), dtype=np.int64)
 
         absent = np.zeros((len(REASONS), len(edges) - 1), dtype=np.int64)
-        for gap in self.gaps:
-            if (gap.symbol, gap.timeframe) == name:
-                absent[REASONS.index(gap.reason)] += by_month(gap.start, gap.end)
+        of_series = [side(self.gaps, name, key=_name_of) for side in _SIDES]
+        for gap in self.gaps[slice(*of_series)]:
+            absent[REASONS.index(gap.reason)] += by_month(gap.start, gap.end)
         counts = np.vstack([by_month(found.start, found.end), absent]).T.tolist()
         months = (
             Month(datetime_from_us(us), *row)
@@ -158,20 +159,6 @@ class _Target(NamedTuple):
     series_id: int
     name: Series
     calendar: str | None
-
-
-class _Claims(NamedTuple):
-    """What was asked for, by series: from each start up to, and without, its end."""
-
-    series_ids: Numbers
-    starts: Micros
-    ends: Micros
-
-    def of(self, series_ids: Numbers) -> tuple[Numbers, Micros, Micros]:
-        """Those of some series, given in ascending order: the place of each there, start, end."""
-        is_meant = np.isin(self.series_ids, series_ids)
-        places = np.searchsorted(series_ids, self.series_ids[is_meant])
-        return places, self.starts[is_meant], self.ends[is_meant]
 
 
 def read_coverage(
@@ -190,11 +177,13 @@ def read_coverage(
     if start_us is not None and end_us is not None and start_us >= end_us:
         raise BarsError(f"the start {start} lies after the end {end}")
     targets = _targets(db, symbols, frame, calendar)
-    fill_calendars(db, {each.calendar for each in targets if each.calendar})
+    unknown = fill_calendars(db, {each.calendar for each in targets if each.calendar})
+    if calendar is not None and calendar in unknown:
+        raise unknown[calendar]
 
     def read(source: Database) -> Coverage:
         with source.read_transaction() as tx:
-            return _Reader(tx, targets, start_us, end_us).coverage()
+            return _Reader(tx, targets, start_us, end_us, unknown).coverage()
 
     return db.read(read)
 
@@ -223,14 +212,20 @@ class _Reader:
     """Looks at series in one state, at those of one calendar and timeframe together."""
 
     def __init__(
-        self, tx: Connection, targets: Sequence[_Target], start: int | None, end: int | None
+        self,
+        tx: Connection,
+        targets: Sequence[_Target],
+        start: int | None,
+        end: int | None,
+        unknown: Mapping[str, ConfigError],
     ) -> None:
         self._tx = tx
+        self._unknown = unknown
         self._targets = targets
         self._start, self._end = start, end
         self._now_us = us_from_datetime(datetime.now(UTC))
-        self._undone = _undone_loads(tx)
-        self._claims = self._read_claims()
+        self._undone = undone_loads(tx)
+        self._claims = read_claims(tx, [target.series_id for target in targets])
         self._series: dict[Series, SeriesCoverage] = {}
         self._gaps: dict[Series, list[Gap]] = {}
         self._grids: dict[Series, Grid] = {}
@@ -242,15 +237,16 @@ class _Reader:
             groups.setdefault((target.calendar, target.name.timeframe), []).append(target)
         for (calendar, text), group in groups.items():
             frame = parse_timeframe(text)
-            if note := _obstacle(calendar, frame):
+            if note := self._obstacle(calendar, frame):
                 self._count(group, note)
             elif frame.is_session:
                 grid = self._grid_of_dates(calendar, frame)
                 for first in range(0, len(group), _SERIES_AT_ONCE):
                     self._judge(group[first : first + _SERIES_AT_ONCE], grid)
             else:
+                hours = self._hours(calendar)
                 for target in group:
-                    self._judge([target], self._grid_of_hours(target, frame))
+                    self._judge([target], self._grid_of_hours(target, frame, *hours))
         names = [target.name for target in self._targets]
         return Coverage(
             [self._series[name] for name in names],
@@ -260,11 +256,17 @@ class _Reader:
             self._claims,
         )
 
-    def _read_claims(self) -> _Claims:
-        rows = self._tx.run("coverage.claims", series_ids=[t.series_id for t in self._targets])
-        counts = ~np.isin(rows["load_id"], list(self._undone))
-        columns = (rows["series_id"].astype(np.int64), _us(rows["start_ts"]), _us(rows["end_ts"]))
-        return _Claims(*(column[counts] for column in columns))
+    def _obstacle(self, calendar: str | None, frame: Timeframe) -> str | None:
+        """Why nobody can say which bars to expect, if so."""
+        if calendar is None:
+            return "no calendar is known: say one (--calendar), such as XNYS or 24/7"
+        if calendar in self._unknown:
+            return str(self._unknown[calendar])
+        if frame.is_session and frame.count > 1:
+            return f"a bar of {frame} may begin with any session"
+        if calendar == "weekdays" and not frame.is_session:
+            return "weekdays has no hours: say the calendar of an exchange, or 24/5"
+        return None
 
     def _count(self, group: Sequence[_Target], note: str) -> None:
         """What is known of series of which nobody can say what to expect."""
@@ -292,14 +294,19 @@ class _Reader:
         known = self._tx.run("calendars.sessions", calendar=calendar, timeframe=str(frame))
         return grid_of_dates(frame, _us(known["ts"]), _us(known["close_ts"]), self._now_us)
 
-    def _grid_of_hours(self, target: _Target, frame: Timeframe) -> Grid:
-        hours = self._tx.run("calendars.hours", calendar=target.calendar)
+    def _hours(self, calendar: str | None) -> tuple[Micros, Micros]:
+        """When a calendar opens, and when it closes: at the end, or for a break."""
+        hours = self._tx.run("calendars.hours", calendar=calendar)
         opens, closes = (
             np.stack([_us(hours[name]) for name in names], axis=1).ravel()
             for names in (("open_ts", "break_end_ts"), ("break_start_ts", "close_ts"))
         )
         is_open = opens < closes
-        opens, closes = opens[is_open], closes[is_open]
+        return opens[is_open], closes[is_open]
+
+    def _grid_of_hours(
+        self, target: _Target, frame: Timeframe, opens: Micros, closes: Micros
+    ) -> Grid:
         grid = grid_of_hours(frame, opens, closes, self._now_us)
         latest = self._tx.run(
             "bars.read_latest", series_id=target.series_id, end=_LAST, n=_PHASE_BARS
@@ -420,26 +427,6 @@ class _Reader:
                     REASONS[reason],
                 )
             )
-
-
-def _undone_loads(tx: Connection) -> set[int]:
-    """The loads that were taken back, by an undo that was not."""
-    undone: set[int] = set()
-    for load_id, undone_by in tx.run("coverage.undone"):  # the latest first
-        if undone_by not in undone:
-            undone.add(load_id)
-    return undone
-
-
-def _obstacle(calendar: str | None, frame: Timeframe) -> str | None:
-    """Why nobody can say which bars to expect, if so."""
-    if calendar is None:
-        return "no calendar is known: say one (--calendar), such as XNYS or 24/7"
-    if frame.is_session and frame.count > 1:
-        return f"a bar of {frame} may begin with any session"
-    if calendar == "weekdays" and not frame.is_session:
-        return "weekdays has no hours: say the calendar of an exchange, or 24/5"
-    return None
 
 
 def _us(times: Any) -> Micros:
