@@ -80,10 +80,14 @@ class CalendarsListRow(NamedTuple):
 class CopyTablesRow(NamedTuple):
     name: str | None
 
-class CoverageCountSessionsRow(NamedTuple):
+class CoverageAbsentRow(NamedTuple):
+    ts: datetime | None
+    open_ts: datetime | None
+    close_ts: datetime | None
+
+class CoverageExtentsRow(NamedTuple):
     series_id: int
     bars: int | None
-    sessions: int | None
     first_ts: datetime | None
     last_ts: datetime | None
 
@@ -414,12 +418,12 @@ class DoctorTopic:
         """Loads that began over an hour ago and have not ended."""
 
 class CoverageTopic:
-    def absent_sessions(self, *, spans: Any, calendar: str, timeframe: str) -> dict[str, NDArray[Any]]:
-        """The sessions (weeks, months) of a calendar that series have no bar of, by their numbers: :spans is a JSON array of [series_id, first number, number to end before]."""
+    def absent(self, *, calendar: str, start: datetime | date, end: datetime | date, series_id: int) -> list[CoverageAbsentRow]:
+        """The sessions (weeks, months) of a calendar from :start to :end, both inclusive, that a series has no bar of."""
     def claims(self, *, series_ids: Sequence[int]) -> dict[str, NDArray[Any]]:
         """What loads have asked their sources for, of some series."""
-    def count_sessions(self, *, calendar: str, timeframe: str, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> list[CoverageCountSessionsRow]:
-        """The bars of series from :start up to, and without, :end, and how many of them are sessions (weeks, months) of a calendar."""
+    def extents(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> list[CoverageExtentsRow]:
+        """How many bars series have from :start up to, and without, :end, the first and the last of them."""
     def note(self, *, load_id: int | None, series_ids: Sequence[int] | None, starts: Sequence[datetime | date] | None, ends: Sequence[datetime | date] | None) -> int:
         """Note what a load has asked its source for: parallel arrays."""
     def note_undone(self, *, undone: int | None, load_id: int | None) -> int:
@@ -430,8 +434,8 @@ class CoverageTopic:
         """Bars of some series from :start up to, and without, :end that are not there any more: deleted (1), or taken back by an undo (0), and not asked for since."""
     def series(self) -> list[CoverageSeriesRow]:
         """Every series, and the calendar by which it is traded."""
-    def starts(self, *, series_id: int, start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
-        """When the bars of one series start, from :start up to, and without, :end."""
+    def starts(self, *, series_ids: Sequence[int], start: datetime | date, end: datetime | date) -> dict[str, NDArray[Any]]:
+        """When the bars of some series start, from :start up to, and without, :end."""
     def touched(self, *, load_id: int) -> list[CoverageTouchedRow]:
         """The series that a load touched, and where."""
     def undone(self) -> list[CoverageUndoneRow]:
