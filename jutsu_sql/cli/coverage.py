@@ -159,35 +159,34 @@ def _print_picture(found: Coverage, shown: Sequence[SeriesCoverage]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    last = max(months[-1].start for _, months in rows)
-    first = min(months[0].start for _, months in rows)
-    number = _number(last.year, last.month)
-    count = min(number - _number(first.year, first.month) + 1, _MOST_MONTHS)
     names = [as_text(f"{each.symbol} {each.timeframe}")[:_WIDEST_NAME] for each, _ in rows]
-    width = max(map(len, names))
-    console = Console(width=None if is_terminal(sys.stdout) else width + _MOST_MONTHS + 2)
+    width = max(map(len, names)) + 1
+    console = Console(width=None if is_terminal(sys.stdout) else width + _MOST_MONTHS)
+    numbers = [_number(month) for _, months in rows for month in (months[0], months[-1])]
+    count = min(max(numbers) - min(numbers) + 1, max(console.width - width, 1), _MOST_MONTHS)
+    shown_months = range(max(numbers) - count + 1, max(numbers) + 1)
     click.echo()
-    console.print(Text(" " * (width + 1) + _years(number - count + 1, count)), soft_wrap=True)
+    console.print(Text(" " * width + _years(shown_months)), soft_wrap=True)
     for name, (_, months) in zip(names, rows, strict=True):
-        line = Text(name.ljust(width + 1))
-        cells = {_number(month.start.year, month.start.month): month for month in months}
-        for each in range(number - count + 1, number + 1):
-            line.append(*(_cell(cells[each]) if each in cells else (" ", "")))
+        line = Text(name.ljust(width))
+        cells = {_number(month): _cell(month) for month in months}
+        for number in shown_months:
+            line.append(*cells.get(number, (" ", "")))
         console.print(line, soft_wrap=True)
     click.echo(_KEY)
 
 
-def _number(year: int, month: int) -> int:
-    return 12 * year + month - 1
+def _number(month: Month) -> int:
+    return 12 * month.start.year + month.start.month - 1
 
 
-def _years(first: int, count: int) -> str:
+def _years(months: range) -> str:
     """The years, each above its January; the first where the picture begins."""
-    line = [" "] * (count + 4)
-    for at in range(count):
-        if (first + at) % 12 == 0 or (at == 0 and first % 12 <= 6):
-            line[at : at + 4] = str((first + at) // 12)
-    return "".join(line)
+    line = [" "] * (len(months) + 4)
+    for at, number in enumerate(months):
+        if number % 12 == 0 or (at == 0 and number % 12 <= 6):
+            line[at : at + 4] = str(number // 12)
+    return "".join(line).rstrip()
 
 
 def _cell(month: Month) -> tuple[str, str]:
