@@ -268,17 +268,7 @@ class PostgresqlDialect:
             )
         names = [name.strip() for name in listed[1].split(",")]
         columns = (ordered_columns(query, names, block) for block in blocks)
-        try:
-            with raw.cursor() as cursor:
-                with cursor.copy(text.encode()) as copy:
-                    for data in copy_binary.encode(columns):
-                        copy.write(data)
-                return cursor.rowcount
-        except psycopg.Error as error:
-            if error.sqlstate is None and isinstance(error, psycopg.ProgrammingError):
-                # What a pooler says of a server that it lost is no answer to a COPY.
-                raise errors.ConnectionFailedError(str(error), query_name=query.name) from error
-            raise translate(error, query.name) from error
+        return _copy(raw, text, copy_binary.encode(columns), query.name)
 
     def spool(self, raw: Connection, query: Query) -> None:
         """A COPY of many batches is no faster than one of each."""
@@ -350,14 +340,7 @@ class PostgresqlDialect:
         columns: Sequence[Cells],
     ) -> int:
         text = fill(self._queries[query_name], **blanks)
-        try:
-            with raw.cursor() as cursor:
-                with cursor.copy(text.encode()) as copy:
-                    for data in copy_binary.encode_cells(columns):
-                        copy.write(data)
-                return cursor.rowcount
-        except psycopg.Error as error:
-            raise translate(error, query_name) from error
+        return _copy(raw, text, copy_binary.encode_cells(columns), query_name)
 
     def explain(
         self, raw: Connection, query: Query, params: Mapping[str, Any], *, analyze: bool
@@ -412,6 +395,26 @@ class PostgresqlDialect:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def _copy(raw: Connection, text: str, blocks: Iterable[bytes], query_name: str) -> int:
+    is_sent = False
+    try:
+        with raw.cursor() as cursor:
+            with cursor.copy(text.encode()) as copy:
+                for block in blocks:
+                    copy.write(block)
+                is_sent = True
+            return cursor.rowcount
+    except (psycopg.Error, ValueError) as error:
+        # What a pooler says of a server that it lost is no answer to a COPY, or one too many, of
+        # which psycopg can take but one.
+        is_lost = isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None
+        if is_lost or (is_sent and isinstance(error, ValueError)):
+            raise errors.ConnectionFailedError(str(error), query_name=query_name) from error
+        if isinstance(error, psycopg.Error):
+            raise translate(error, query_name) from error
+        raise
 
 
 def _limits(config: Config, limit: Query) -> list[tuple[bytes, Sequence[str]]]:
