@@ -15,10 +15,11 @@ from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.database import Connection, Database
 from jutsu_sql.instants import MAX_US, MIN_US, datetime_from_us
 from jutsu_sql.store import Action, ActionsReport, BarStore
-from jutsu_sql.store.claims import insert_claims, read_claims, subtract_spans
+from jutsu_sql.store.claims import insert_claims, read_claims
 from jutsu_sql.store.delete import delete_spans
 from jutsu_sql.store.loads import find_series, insert_series, recorded_load
 from jutsu_sql.store.scan import matching_series, scan_series
+from jutsu_sql.store.spans import subtract_spans
 
 __all__ = ["Checksum", "SeriesCopy", "copy_actions", "copy_claims", "copy_database"]
 

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from jutsu_sql.cli import coverage as cli_coverage
 from jutsu_sql.cli import main
 from jutsu_sql.errors import BarsError, ConfigError, DatabaseReadOnlyError
 from jutsu_sql.sources import import_file
-from jutsu_sql.store.claims import merge_spans, subtract_spans
 from jutsu_sql.store.grid import grid_of_hours
 from jutsu_sql.timeframe import parse_timeframe
 
@@ -221,24 +220,6 @@ def test_a_grid_is_that_of_the_obvious_loop(
 raw_spans = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=8).map(
     lambda pairs: [(start, start + length) for start, length in pairs]
 )
-
-
-@given(spans=raw_spans, holes=raw_spans)
-def test_spans_are_those_of_their_points(
-    spans: list[tuple[int, int]], holes: list[tuple[int, int]]
-) -> None:
-    def points(given: Sequence[tuple[int, int]]) -> set[int]:
-        return {at for start, end in given for at in range(start, end)}
-
-    def merged(given: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        return merge_spans(*np.array(given, dtype=np.int64).reshape(-1, 2).T)
-
-    assert points(merged(spans)) == points(spans)
-    assert all(before[1] < after[0] for before, after in pairwise(merged(spans)))
-    left = subtract_spans(merged(spans), merged(holes))
-    assert points(left) == points(spans) - points(holes)
-    assert left == sorted(left)
-    assert all(start < end for start, end in left)
 
 
 # --- The bugs of the original ---------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -21,6 +20,7 @@ from jutsu_sql.instants import (
     us_from_datetime,
 )
 from jutsu_sql.store.loads import Load, Touched, resolve_series, series_note
+from jutsu_sql.store.spans import merge_spans
 from jutsu_sql.timeframe import Timeframe, interval_end, parse_timeframe
 
 # From one time up to, and without, another one; or, of each series, from its first bar of the load
@@ -44,7 +44,7 @@ class Claims(NamedTuple):
     def of_one(self, series_id: int) -> list[tuple[int, int]]:
         """Those of one series, without overlaps, in the order of time."""
         _, starts, ends = self.of(np.array([series_id]))
-        return merge_spans(starts, ends)
+        return merge_spans(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 def asked_of(given: Any) -> Asked | None:
@@ -131,43 +131,12 @@ def read_claims(tx: Connection, series_ids: Sequence[int]) -> Claims:
     return Claims(rows["series_id"].astype(np.int64)[counts], starts[counts], ends[counts])
 
 
-def merge_spans(starts: Micros, ends: Micros) -> list[tuple[int, int]]:
-    """Spans of time without overlaps, in their order."""
-    spans: list[tuple[int, int]] = []
-    for start, end in sorted(zip(starts.tolist(), ends.tolist(), strict=True)):
-        if spans and start <= spans[-1][1]:
-            spans[-1] = spans[-1][0], max(end, spans[-1][1])
-        else:
-            spans.append((start, end))
-    return spans
-
-
-def subtract_spans(
-    spans: Sequence[tuple[int, int]], holes: Sequence[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """What is left of spans without holes; neither overlap, and both are in the order of time."""
-    left = []
-    for start, end in spans:
-        at = start
-        for low, high in holes[bisect_right(holes, at, key=lambda hole: hole[1]) :]:
-            if low >= end:
-                break
-            if at < low:
-                left.append((at, low))
-            at = high
-        if at < end:
-            left.append((at, end))
-    return left
-
-
 __all__ = [
     "Asked",
     "Claims",
     "asked_of",
     "insert_claims",
-    "merge_spans",
     "note_claims",
     "read_claims",
-    "subtract_spans",
     "undone_loads",
 ]

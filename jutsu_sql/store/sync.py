@@ -17,15 +17,13 @@ from jutsu_sql.config import redact
 from jutsu_sql.errors import BarsError, DatabaseError, JutsuSqlError, SourceError
 from jutsu_sql.instants import us_from_bound, us_from_datetime
 from jutsu_sql.store.source import Answer, Interval, Source
+from jutsu_sql.store.spans import Span, intersect_spans, merge_spans
 from jutsu_sql.store.sync_plan import (
     Known,
-    Span,
     as_interval,
     as_span,
     cut_spans,
-    intersect_spans,
     known_of,
-    merge_spans,
     until_now,
 )
 from jutsu_sql.timeframe import interval_end, known_from, parse_timeframe

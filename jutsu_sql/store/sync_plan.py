@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 
 from jutsu_sql.instants import DAY_US, SECOND_US, datetime_from_us, us_from_datetime
 from jutsu_sql.store.source import Interval
+from jutsu_sql.store.spans import Span, intersect_spans, subtract_spans
 from jutsu_sql.timeframe import (
     Timeframe,
     floor_session,
@@ -22,9 +23,6 @@ from jutsu_sql.timeframe import (
 if TYPE_CHECKING:
     from jutsu_sql.database import Database
     from jutsu_sql.store.coverage import Coverage
-
-# From one microsecond up to, and without, another one.
-Span = tuple[int, int]
 
 # So many intervals are asked for at most in one piece, which is kept in memory and is one load.
 _PIECE_BARS = 100_000
@@ -41,36 +39,6 @@ def until_now(frame: Timeframe) -> int:
         return now_us
     today = floor_session(np.array([now_us + _EARLIEST_US]), frame)
     return int(interval_end(today, frame)[0])
-
-
-def merge_spans(spans: Iterable[Span]) -> list[Span]:
-    """The same moments in the fewest spans, in the order of time."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], end)
-        elif start < end:
-            merged.append((start, end))
-    return merged
-
-
-def intersect_spans(spans: Sequence[Span], others: Sequence[Span]) -> list[Span]:
-    """The moments that are in both."""
-    return merge_spans(
-        (max(start, other_start), min(end, other_end))
-        for start, end in spans
-        for other_start, other_end in others
-    )
-
-
-def subtract_spans(span: Span, others: Iterable[Span]) -> list[Span]:
-    """The moments of the one that are in none of the others."""
-    left = []
-    start, end = span
-    for other_start, other_end in merge_spans(others):
-        left.append((start, min(other_start, end)))
-        start = max(start, other_end)
-    return [each for each in [*left, (start, end)] if each[0] < each[1]]
 
 
 def cut_spans(spans: Iterable[Span], frame: Timeframe) -> list[Span]:
@@ -105,10 +73,10 @@ class Known:
         is the one that is running, and what may have come since.
         """
         tail_us = max(start_us, self.last_end_us or start_us)
-        tail = subtract_spans((tail_us, end_us), self.claims)
+        tail = subtract_spans([(tail_us, end_us)], self.claims)
         missing = self.missing
         if missing is None:
-            missing = subtract_spans((start_us, end_us), self.claims)
+            missing = subtract_spans([(start_us, end_us)], self.claims)
         return intersect_spans([*missing, *tail, *self.to_reread], [(start_us, end_us)])
 
 
