@@ -217,11 +217,6 @@ def test_a_grid_is_that_of_the_obvious_loop(
     assert (ends[:-1] <= np.array(starts[1:], dtype=np.int64) * minute).all()
 
 
-raw_spans = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=8).map(
-    lambda pairs: [(start, start + length) for start, length in pairs]
-)
-
-
 # --- The bugs of the original ---------------------------------------------------------------------
 
 
