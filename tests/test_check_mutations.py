@@ -165,7 +165,9 @@ def test_a_dropped_index_breaks_its_promises(newest_postgres_url: str, tmp_path:
         (tmp_path / dialect).mkdir()
         (tmp_path / dialect / "no_index.sql").write_text(text)
     pack = Pack([SQL_DIR], DIALECTS)
-    promised = {name for name, entry in pack.entries.items() if entry.texts()[0].plans}
+    promised = {
+        name for name, entry in pack.entries.items() if "index bars" in entry.texts()[0].plans
+    }
     with open_scratch(DIALECTS, load_config(newest_postgres_url), [tmp_path]) as checkers:
         found = check(pack, checkers, promised)
     broken: set[tuple[str, str]] = {
