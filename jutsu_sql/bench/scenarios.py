@@ -351,7 +351,8 @@ SCENARIOS = (
         9,
         _pool_ratio,
         Metric.RATIO,
-        {"sqlite": 1.5, "postgresql": 1.11},
+        # On SQLite the threads' taking turns is most of it, and varies by half.
+        {"sqlite": 2.5, "postgresql": 1.11},
     ),
     Scenario(
         "read_200k_ratio",
