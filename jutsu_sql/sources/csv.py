@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,24 +52,17 @@ def read_text(
     """
     rows: Rows | None = None
     last_line = ""
-    with ThreadPoolExecutor(1, "jutsu-sql-csv") as parser:
-        added: Future[None] | None = None
-        for block in text.blocks():
-            filled = block.filled
-            if not len(filled):
-                continue
-            if rows is None:
-                recognised = _recognised(file, block, filled, column_map, shape_name)
-                rows = Rows(recognised, decimal or _decimal(file, recognised, block, filled))
-                filled = filled[recognised.header_lines :]
-            if len(filled):
-                if added is not None:
-                    added.result()
-                # While one block is parsed, the next one is read, hashed and cut into lines.
-                added = parser.submit(_add, file, rows, block, filled)
-                last_line = block.line(int(filled[-1]))
-        if added is not None:
-            added.result()
+    for block in text.blocks():
+        filled = block.filled
+        if not len(filled):
+            continue
+        if rows is None:
+            recognised = _recognised(file, block, filled, column_map, shape_name)
+            rows = Rows(recognised, decimal or _decimal(file, recognised, block, filled))
+            filled = filled[recognised.header_lines :]
+        if len(filled):
+            _add(file, rows, block, filled)
+            last_line = block.line(int(filled[-1]))
     if rows is None:
         raise file.error("the file is empty")
     footer = _footer(rows, last_line)

@@ -125,8 +125,10 @@ def _inexact_rows(texts: Any, numbers: Any) -> Iterator[int]:
     # A text of 15 characters has at most 15 digits, and those survive, unless an exponent takes
     # them out of range.
     length = pc.binary_length(texts)
-    text = texts.buffers()[2]
-    has_exponent = text is not None and re.search(b"[eE]", text) is not None
+    buffer = texts.buffers()[2]
+    data = b"" if buffer is None else buffer.to_pybytes()
+    # A regular expression would take a quarter of the time of reading a file.
+    has_exponent = b"e" in data or b"E" in data
     if not has_exponent and (pc.max(length).as_py() or 0) <= _EXACT_DIGITS:
         return
     is_suspect = pc.or_(
