@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import jutsu_sql
-from jutsu_sql import Bars, BarStore, Database
-from jutsu_sql.dialects import sqlite
+from jutsu_sql import Bars, BarStore, Database, sqlite_tree
+from jutsu_sql.dialects import sqlite, sqlite_columns
 from jutsu_sql.errors import BarsError, PoolTimeoutError
 from jutsu_sql.store import read
 
@@ -28,8 +28,11 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every edge within a few dozen bars."""
     monkeypatch.setattr(read, "_PIECE_BARS", 7)
     monkeypatch.setattr(read, "_PIECES_AT_ONCE", 2)
-    monkeypatch.setattr(sqlite, "_PROBED_ROWS", 3)
-    monkeypatch.setattr(sqlite, "_FETCH_ROWS", 3)
+    monkeypatch.setattr(sqlite_columns, "_PROBED_OF_RANGE_ROWS", 2)
+    monkeypatch.setattr(sqlite_columns, "_MIN_SPAN_ROWS", 0)
+    monkeypatch.setattr(sqlite_columns, "_PROBED_ROWS", 3)
+    monkeypatch.setattr(sqlite_columns, "_FETCH_ROWS", 3)
+    monkeypatch.setattr(sqlite_tree, "_LEAVES_AT_ONCE", 2)
 
 
 @st.composite

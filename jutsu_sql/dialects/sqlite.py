@@ -26,8 +26,6 @@ from jutsu_sql.dialects.base import (
     Column,
     Statement,
     binder,
-    column_of,
-    concat_columns,
     fill,
     first_value,
     in_transaction,
@@ -38,6 +36,8 @@ from jutsu_sql.dialects.base import (
     warn_once,
 )
 from jutsu_sql.dialects.checker import Checker
+from jutsu_sql.dialects.sqlite_columns import ColumnsConnection, ColumnsReader, pages_dropped
+from jutsu_sql.dialects.sqlite_file import DatabaseFile, identity_of
 from jutsu_sql.dialects.sqlite_pool import FilePool, MemoryPool
 from jutsu_sql.dialects.sqlite_turn import TURN_SUFFIX, WriteTurn
 from jutsu_sql.instants import datetime_from_us, us_from_date, us_from_datetime
@@ -57,11 +57,6 @@ from jutsu_sql.table_columns import (
 )
 
 _log = logging.getLogger("jutsu_sql")
-# Tuples of this many rows are turned into columns while they are still in the cache: 1.1 us a
-# bar, against 1.8 with 4,096 rows and 2.7 with all at once.
-_FETCH_ROWS = 1_024
-# A result of fewer rows is not worth the table in memory that a longer one is read from: 190 us.
-_PROBED_ROWS = 256
 # Versions that can lose a commit or corrupt the file when the log is reset (sqlite.org/wal.html).
 _WAL_RESET_FIXED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 # A log that stays larger after a checkpoint is told of.
@@ -145,17 +140,13 @@ def translate(error: Exception, query_name: str | None = None) -> errors.Databas
     )
 
 
-class _Connection(sqlite3.Connection):
+class _Connection(ColumnsConnection):
     """A connection that knows whose turn it is to write, and which batches it has attached."""
 
     turn: WriteTurn
     batches: dict[str, tuple[Path, IO[bytes]]]
     # Reused by point lookups: making a cursor costs one 5 % of its time.
     cursor_of_one: sqlite3.Cursor
-    # A statement that is not done: as long as it is not, every other one sees the same state.
-    view: sqlite3.Cursor | None = None
-    # Whether the database is attached that results are read from.
-    has_found = False
 
 
 class _Spool:
@@ -276,6 +267,7 @@ class SqliteDialect:
         where = ":memory:" if self._is_memory else f"{Path(self._path).absolute().as_uri()}?mode=rw"
         raw: _Connection | None = None
         try:
+            identity = self._identity()
             raw = sqlite3.connect(
                 where,
                 uri=True,
@@ -286,6 +278,8 @@ class SqliteDialect:
                 factory=_Connection,
             )
             raw.turn, raw.batches, raw.cursor_of_one = self._turn, {}, raw.cursor()
+            if identity and identity == self._identity():
+                raw.file = DatabaseFile(self._path, identity)
             for statement in self._queries["connection.open"].statements:
                 raw.execute(statement)
             (mode,) = raw.execute(self._text("connection.journal_mode")).fetchone()
@@ -299,6 +293,12 @@ class SqliteDialect:
             failure = translate(error)
             raise type(failure)(f"{self._path}: {failure}", sqlstate=failure.sqlstate) from error
         return raw
+
+    def _identity(self) -> tuple[int, int] | None:
+        if not self._is_memory:
+            with suppress(OSError):  # which SQLite tells better
+                return identity_of(self._path)
+        return None
 
     def _text(self, query_name: str) -> str:
         return self._queries[query_name].render("qmark")[0]
@@ -377,7 +377,7 @@ class SqliteDialect:
             # A database in memory may be in a transaction of this thread already.
             if not (raws[0].in_transaction or raws[0].view):
                 for raw in raws:
-                    held.callback(_end_view, raw, self._queries)
+                    held.callback(self._end_view, raw)
                 self._begin_views(raws)
             yield raws
 
@@ -387,12 +387,16 @@ class SqliteDialect:
         for _ in range(_MAX_VIEW_ATTEMPTS):
             before = self._data_version(first)
             for raw in (*others, first):
-                raw.view = raw.execute(self._text("transaction.hold"))
+                raw.begin_view(self._text("transaction.hold"))
             if self._data_version(first) == before:
                 return
             for raw in raws:
-                _end_view(raw, self._queries)
+                self._end_view(raw)
         raise errors.DatabaseLockedError("others commit too often to read one state in parallel")
+
+    def _end_view(self, raw: _Connection) -> None:
+        with pages_dropped(raw, self._queries):
+            raw.end_view()
 
     def _data_version(self, raw: _Connection) -> Any:
         # Not by a compiled query: that takes a PRAGMA for a write, which waits for its turn.
@@ -876,94 +880,16 @@ def _compile_exec(query: Query) -> Statement:
 
 
 def _compile_columns(query: Query, queries: Queries) -> Statement:
-    text, bind = _bound(query)
+    _, bind = _bound(query)
+    read = ColumnsReader(query, queries)
 
     def columns(raw: _Connection, params: Mapping[str, Any]) -> dict[str, Column]:
         try:
-            values = bind(params)
-            with _pages_dropped(raw, queries), closing(raw.execute(text, values)) as cursor:
-                names = [column[0] for column in cursor.description]
-                rows = cursor.fetchmany(_PROBED_ROWS)
-                found = None
-                if len(rows) == _PROBED_ROWS and not (query.writes or raw.in_transaction):
-                    # The cursor is not done: both see one state.
-                    found = _read_pages(raw, queries, text, values, rows)
-                blocks = [] if found is None else [found]
-                while rows and found is None:
-                    blocks.append([column_of(part) for part in zip(*rows, strict=True)])
-                    rows = cursor.fetchmany(_FETCH_ROWS)
+            return read(raw, bind(params))
         except _FAILURES as error:
             raise translate(error, query.name) from error
-        if not blocks:
-            blocks = [[np.empty(0, np.int64 if n in query.timestamps else float) for n in names]]
-        found_columns = concat_columns(names, blocks)
-        for name in query.timestamps & found_columns.keys():
-            column = found_columns[name]
-            if column.dtype == np.int64:
-                found_columns[name] = column.view("M8[us]")
-            elif column.dtype == object:  # there are NULLs
-                column[:] = [v if v is None else datetime_from_us(v) for v in column.tolist()]
-        return found_columns
 
     return columns
-
-
-def _read_pages(
-    raw: _Connection, queries: Queries, text: str, values: Sequence[Any], rows: Sequence[Any]
-) -> list[Column] | None:
-    """A result by way of a table in memory, whose pages are read.
-
-    Tuples cost five times as much. None, if it is not all numbers, each as wide in every row.
-    """
-    if not all(map(_is_even, zip(*rows, strict=True))):
-        return None
-    first, width = rows[0], len(rows[0])
-    blanks = {
-        "result": f"found.result_{width}",
-        "columns": listed(f"c{i}" for i in range(width)),
-        "rowid": str(sqlite_image.FIRST_ROWID),
-        "marks": ", ".join("?" * width),
-        "rows": text,
-    }
-    if not raw.has_found:
-        for statement in queries["columns.attach"].statements:
-            raw.execute(statement)
-        raw.has_found = True
-    raw.execute(fill(queries["columns.create"], **blanks))
-    try:
-        raw.execute(fill(queries["columns.first"], **blanks), first)
-        raw.execute(fill(queries["columns.insert"], **blanks), values)
-        return sqlite_image.read(raw.serialize(name="found"))
-    finally:
-        if raw.view is not None:
-            # What a view holds cannot be detached.
-            raw.execute(fill(queries["columns.empty"], **blanks))
-
-
-def _is_even(column: Sequence[Any]) -> bool:
-    """Whether numbers seem to be stored in one width: a guess, to save a table made in vain."""
-    kinds = set(map(type, column))
-    if kinds == {int}:
-        return sqlite_image.stored_bytes(min(column)) == sqlite_image.stored_bytes(max(column))
-    return kinds == {float}
-
-
-def _end_view(raw: _Connection, queries: Queries) -> None:
-    if raw.view is not None:
-        raw.view.close()
-        raw.view = None
-    with _pages_dropped(raw, queries):
-        pass
-
-
-@contextmanager
-def _pages_dropped(raw: _Connection, queries: Queries) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        if raw.has_found and raw.view is None:
-            raw.execute(queries["columns.detach"].statements[0])
-            raw.has_found = False
 
 
 def _compile_script(query: Query) -> Statement:

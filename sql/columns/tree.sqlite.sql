@@ -1,0 +1,7 @@
+-- The columns of a table WITHOUT ROWID as its rows have them, the key first, and the root page of its tree.
+-- kind: many
+-- allow: half because a result of PostgreSQL comes as arrays
+SELECT x.name, s.rootpage
+FROM sqlite_schema AS s, pragma_index_xinfo(s.name) AS x
+WHERE s.type = 'table' AND s.name = :table
+ORDER BY x.seqno
