@@ -338,6 +338,12 @@ def test_a_range_of_bars_is_inclusive(url: str) -> None:
 
     assert dates("--start", "2024-01-04", "--end", "2024-01-05") == ["2024-01-04", "2024-01-05"]
     assert dates("--last", "2", "--end", "2024-01-05") == ["2024-01-04", "2024-01-05"]
+    range_of_one = ("--start", "2024-01-05", "--end", "2024-01-05")
+    assert dates(*range_of_one, "--warmup", "1") == ["2024-01-04", "2024-01-05"]
+    assert dates(*range_of_one, "--warmup", "9") == dates("--end", "2024-01-05")
+    for wrong in (["--warmup", "1"], ["--warmup", "1", "--last", "1"]):
+        assert "say --start" in run("bars", "MSFT", "1h", *wrong, "--url", url, status=2).stderr
+    run("bars", "MSFT", "1h", *range_of_one, "--warmup", "0", "--url", url, status=2)
     run("bars", "MSFT", "1h", "--last", "2", "--start", "2024-01-04", "--url", url, status=2)
     run("bars", "MSFT", "1h", "--last", "0", "--url", url, status=2)
     naive = run("bars", "MSFT", "1h", "--start", "2024-01-04T10:00", "--url", url, status=1)
