@@ -15,7 +15,7 @@ from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.database import Connection, Database
 from jutsu_sql.instants import MAX_US, MIN_US, datetime_from_us
 from jutsu_sql.store import Action, ActionsReport, BarStore
-from jutsu_sql.store.claims import insert_claims, read_claims
+from jutsu_sql.store.claims import insert_claims, read_claims, undone_loads
 from jutsu_sql.store.delete import delete_spans
 from jutsu_sql.store.loads import find_series, insert_series, recorded_load
 from jutsu_sql.store.scan import matching_series, scan_series
@@ -170,7 +170,7 @@ def _claims(db: Database) -> dict[Series, list[tuple[int, int]]]:
     """What was asked for of each series, without bars that were refused or taken away."""
     with db.read_transaction() as tx:
         ids = matching_series(tx, None, None)
-        claims = read_claims(tx, list(ids.values()))
+        claims = read_claims(tx, list(ids.values()), undone_loads(tx))
         span = {"series_ids": list(ids.values()), "start": _ALWAYS[0], "end": _ALWAYS[1]}
         points: dict[int, set[int]] = {}
         for query in ("coverage.rejected", "coverage.removed"):

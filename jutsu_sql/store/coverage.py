@@ -225,7 +225,7 @@ class _Reader:
         self._start, self._end = start, end
         self._now_us = us_from_datetime(datetime.now(UTC))
         self._undone = undone_loads(tx)
-        self._claims = read_claims(tx, [target.series_id for target in targets])
+        self._claims = read_claims(tx, [target.series_id for target in targets], self._undone)
         self._series: dict[Series, SeriesCoverage] = {}
         self._gaps: dict[Series, list[Gap]] = {}
         self._grids: dict[Series, Grid] = {}
