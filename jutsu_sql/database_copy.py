@@ -13,7 +13,12 @@ import numpy as np
 
 from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.database import Connection, Database
-from jutsu_sql.instants import MAX_US, MIN_US, datetime_from_us
+from jutsu_sql.instants import (
+    MAX_US,
+    MIN_US,
+    datetime_from_us,
+    us_from_times,
+)
 from jutsu_sql.store import Action, ActionsReport, BarStore
 from jutsu_sql.store.claims import insert_claims, read_claims, undone_loads
 from jutsu_sql.store.delete import delete_spans
@@ -175,7 +180,7 @@ def _claims(db: Database) -> dict[Series, list[tuple[int, int]]]:
         points: dict[int, set[int]] = {}
         for query in ("coverage.rejected", "coverage.removed"):
             rows = tx.run(query, **span)
-            starts = rows["ts"].astype("M8[us]").astype(np.int64).tolist()
+            starts = us_from_times(rows["ts"]).tolist()
             for series_id, us in zip(rows["series_id"].tolist(), starts, strict=True):
                 points.setdefault(int(series_id), set()).add(us)
     return {

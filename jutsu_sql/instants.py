@@ -55,6 +55,11 @@ def us_from_date(value: date) -> int:
     return (value.toordinal() - 719_163) * DAY_US
 
 
+def us_from_times(times: Any) -> Micros:
+    """Microseconds of an array of ``datetime64`` of any unit."""
+    return np.asarray(times).astype("M8[us]").astype(np.int64)
+
+
 def us_from_bound(value: object, *, end: bool) -> int:
     """An inclusive range bound; a bare date means its whole day, in UTC.
 
