@@ -97,6 +97,23 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the frame ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(("done", "shown"), [((12_345,), "12,345 bars"), ((1, 4), "25%")])
+def test_progress_is_shown_to_a_terminal(
+    done: tuple[int, ...],
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with common.progress_bar("a[b].csv") as progress:
+        assert progress is not None
+        progress(*done)
+    written = re.sub(r"\x1b\[[\d;?]*\w", "", capsys.readouterr().err)
+    assert "a[b].csv" in written
+    assert shown in written
+
+
 def test_help_is_immediate_and_names_every_command() -> None:
     code = (
         "import sys; from jutsu_sql.cli import main; main(['--help'], standalone_mode=False);"

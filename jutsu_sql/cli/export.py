@@ -9,11 +9,11 @@ from typing import Literal
 import click
 
 from jutsu_sql.cli.common import (
-    counting_bar,
     database_options,
     json_option,
     open_store,
     print_json,
+    progress_bar,
 )
 
 
@@ -69,7 +69,7 @@ def command(
         raise click.UsageError("--json needs the standard output, which the bars go to")
     if is_stdout and form not in {None, "csv"} and sys.stdout.isatty():
         raise click.UsageError(f"{form} is not for a terminal: give a file, or a pipe")
-    with open_store(url, config_path) as (_, store), counting_bar("exporting") as progress:
+    with open_store(url, config_path) as (_, store), progress_bar("exporting") as progress:
         report = export_bars(
             store,
             target,
