@@ -17,6 +17,7 @@ from jutsu_sql.instants import (
     MAX_US,
     MIN_US,
     datetime_from_us,
+    ends_of,
     us_from_times,
 )
 from jutsu_sql.store import Action, ActionsReport, BarStore
@@ -260,10 +261,9 @@ class _Copier:
         with self._store.scan(row.symbol, row.timeframe) as blocks:
             for block in blocks:
                 us = block.ts.view(np.int64)
-                first, last = (datetime_from_us(int(x)) for x in us[[0, -1]])
+                first, last = ends_of(us)
                 stored = tx.run("bars.read", series_id=row.series_id, start=first, end=last)
                 extra = np.flatnonzero(~np.isin(block.ts, stored["ts"]))
                 for run in np.split(extra, np.flatnonzero(np.diff(extra) > 1) + 1):
                     if len(run):
-                        start, end = (datetime_from_us(int(x)) for x in us[run[[0, -1]]])
-                        yield start, end
+                        yield ends_of(us[run[[0, -1]]])

@@ -34,6 +34,11 @@ def datetime_from_us(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 
 
+def ends_of(us: Micros) -> tuple[datetime, datetime]:
+    """The first and the last of ``us``, as aware UTC datetimes."""
+    return datetime_from_us(int(us[0])), datetime_from_us(int(us[-1]))
+
+
 def us_from_datetime(value: datetime) -> int:
     """Microseconds of an aware datetime.
 
