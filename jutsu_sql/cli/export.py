@@ -52,8 +52,9 @@ def command(
     replaces one that is there; a directory has to be new. In CSV, every number gives the same
     double back, times are UTC (or of --tz, with their offset), and from 1D up they are session
     dates. A symbol in CSV that a spreadsheet would take for a formula gets an apostrophe in front,
-    which is said. Files in --partition have their symbol and timeframe in the names of their
-    directories, percent-encoded, as DuckDB, pandas and polars read them.
+    which is said, and taken off by `jutsu-sql import`. Files in --partition have their symbol and
+    timeframe in the names of their directories, percent-encoded, as DuckDB, pandas and polars read
+    them.
 
     \b
     Example:
