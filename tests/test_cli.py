@@ -545,7 +545,13 @@ def test_queries_of_ones_own(url: str, tmp_path: Path) -> None:
 def test_a_plan_changes_nothing(url: str) -> None:
     args = ("-p", f"series_id={series_id(url)}", "-p", "start=2024-01-01", "-p", "end=2024-02-01")
     delete = ("query", "bars.delete", *args, "--url", url)
-    assert "bars" in run(*delete, "--explain").stdout
+    plan = run(*delete, "--explain").stdout
+    assert "bars" in plan
+    assert run("query", "--explain", *delete[1:]).stdout == plan
+    assert run("query", "--explain", *args, "bars.delete", "--url", url).stdout == plan
+    wrong = run("query", "--explain", "analyse", *delete[1:], status=2)
+    assert "alone or with analyze, not with 'analyse'" in wrong.stderr
+    assert "give the NAME" in run("query", "--explain", "analyze", "--url", url, status=2).stderr
     if url.startswith("sqlite"):
         assert "measures nothing" in run(*delete, "--explain", "analyze", status=1).stderr
     else:
@@ -638,6 +644,8 @@ def test_values_are_what_the_query_casts_them_to(tmp_path: Path) -> None:
         ("query bars.nothing -p ", []),
         ("query bars.lat --url nonsense", []),
         ("query --format p", ["parquet"]),
+        ("query --explain an", ["analyze"]),
+        ("query --explain bars.lat", ["bars.latest"]),
     ],
 )
 def test_completion(words: str, completed: list[str]) -> None:
