@@ -15,7 +15,13 @@ import numpy.typing as npt
 
 from jutsu_sql import interchange
 from jutsu_sql.errors import BarsError
-from jutsu_sql.instants import MAX_US, MIN_US, Micros, datetime_from_us
+from jutsu_sql.instants import (
+    MAX_US,
+    MIN_US,
+    Micros,
+    datetime_from_us,
+    us_from_times,
+)
 from jutsu_sql.interchange import PRICES, VALUES, Codes, Stamps
 from jutsu_sql.timeframe import floor_session, parse_timeframe
 
@@ -121,7 +127,7 @@ class Bars:
             BarsError: anything else that does not fit; the message names the row.
         """
         if isinstance(ts, np.ndarray) and ts.dtype.kind == "M":
-            stamps = interchange.stamps_of_instants(ts.astype("M8[us]").astype(np.int64))
+            stamps = interchange.stamps_of_instants(us_from_times(ts))
         else:
             stamps = interchange.stamps_of_values(ts)
         given = dict(zip(VALUES, (open, high, low, close, volume), strict=True))

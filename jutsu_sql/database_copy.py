@@ -13,9 +13,15 @@ import numpy as np
 
 from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.database import Connection, Database
-from jutsu_sql.instants import MAX_US, MIN_US, datetime_from_us
+from jutsu_sql.instants import (
+    MAX_US,
+    MIN_US,
+    datetime_from_us,
+    ends_of,
+    us_from_times,
+)
 from jutsu_sql.store import Action, ActionsReport, BarStore
-from jutsu_sql.store.claims import insert_claims, read_claims
+from jutsu_sql.store.claims import insert_claims, read_claims, undone_loads
 from jutsu_sql.store.delete import delete_spans
 from jutsu_sql.store.loads import find_series, insert_series, recorded_load
 from jutsu_sql.store.scan import matching_series, scan_series
@@ -170,12 +176,12 @@ def _claims(db: Database) -> dict[Series, list[tuple[int, int]]]:
     """What was asked for of each series, without bars that were refused or taken away."""
     with db.read_transaction() as tx:
         ids = matching_series(tx, None, None)
-        claims = read_claims(tx, list(ids.values()))
+        claims = read_claims(tx, list(ids.values()), undone_loads(tx))
         span = {"series_ids": list(ids.values()), "start": _ALWAYS[0], "end": _ALWAYS[1]}
         points: dict[int, set[int]] = {}
         for query in ("coverage.rejected", "coverage.removed"):
             rows = tx.run(query, **span)
-            starts = rows["ts"].astype("M8[us]").astype(np.int64).tolist()
+            starts = us_from_times(rows["ts"]).tolist()
             for series_id, us in zip(rows["series_id"].tolist(), starts, strict=True):
                 points.setdefault(int(series_id), set()).add(us)
     return {
@@ -255,10 +261,9 @@ class _Copier:
         with self._store.scan(row.symbol, row.timeframe) as blocks:
             for block in blocks:
                 us = block.ts.view(np.int64)
-                first, last = (datetime_from_us(int(x)) for x in us[[0, -1]])
+                first, last = ends_of(us)
                 stored = tx.run("bars.read", series_id=row.series_id, start=first, end=last)
                 extra = np.flatnonzero(~np.isin(block.ts, stored["ts"]))
                 for run in np.split(extra, np.flatnonzero(np.diff(extra) > 1) + 1):
                     if len(run):
-                        start, end = (datetime_from_us(int(x)) for x in us[run[[0, -1]]])
-                        yield start, end
+                        yield ends_of(us[run[[0, -1]]])

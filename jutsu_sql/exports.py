@@ -20,6 +20,7 @@ import numpy as np
 
 from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.errors import ExportError
+from jutsu_sql.exported_csv import COLUMNS, guard_symbol
 from jutsu_sql.instants import SECOND_US, Micros, local_from_utc, zone
 from jutsu_sql.interchange import joined_batches
 from jutsu_sql.timeframe import parse_timeframe
@@ -39,8 +40,6 @@ _SUFFIXES: dict[str, Form] = {
     ".feather": "feather",
     ".arrow": "feather",
 }
-# What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection").
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,8 @@ def export_bars(
 
     CSV has for each value the fewest digits that give the same double back. Its times are ISO 8601,
     with the offset of the zone ``tz`` (UTC), and from ``1D`` up session dates. A symbol that a
-    spreadsheet would take for a formula has an apostrophe in front. Parquet and Feather hold
-    ``timestamp[us, UTC]`` and doubles.
+    spreadsheet would take for a formula has an apostrophe in front, which an import takes off.
+    Parquet and Feather hold ``timestamp[us, UTC]`` and doubles.
 
     All bars are of one state, and memory is bounded. ``progress`` is called with the number of bars
     so far.
@@ -119,7 +118,7 @@ def export_bars(
     except OSError as error:
         raise ExportError(f"{target} cannot be written: {error.strerror or error}") from error
     symbols = {series.symbol for series in tally.series}
-    guarded = sorted(name for name in symbols if _guarded(name) != name)
+    guarded = sorted(name for name in symbols if guard_symbol(name) != name)
     return ExportReport(
         form,
         len(tally.series),
@@ -254,7 +253,7 @@ def _write_arrow(
 def _write_csv(
     blocks: Iterator[Bars], file: IO[bytes], tz: str | None, *, is_partition: bool
 ) -> None:
-    names = ("ts", *VALUES) if is_partition else (*Series._fields, "ts", *VALUES)
+    names = COLUMNS[len(Series._fields) :] if is_partition else COLUMNS
     file.write(f"{','.join(names)}\n".encode())
     for block in blocks:
         (series,) = block.series
@@ -263,12 +262,8 @@ def _write_csv(
 
 def _csv_prefix(series: Series) -> str:
     text = io.StringIO()
-    csv.writer(text).writerow([_guarded(series.symbol), series.timeframe, ""])
+    csv.writer(text).writerow([guard_symbol(series.symbol), series.timeframe, ""])
     return text.getvalue().removesuffix("\r\n")
-
-
-def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _csv_lines(block: Bars, prefix: str, tz: str | None) -> bytes:

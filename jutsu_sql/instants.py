@@ -34,6 +34,11 @@ def datetime_from_us(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 
 
+def ends_of(us: Micros) -> tuple[datetime, datetime]:
+    """The first and the last of ``us``, as aware UTC datetimes."""
+    return datetime_from_us(int(us[0])), datetime_from_us(int(us[-1]))
+
+
 def us_from_datetime(value: datetime) -> int:
     """Microseconds of an aware datetime.
 
@@ -53,6 +58,11 @@ def us_from_datetime(value: datetime) -> int:
 def us_from_date(value: date) -> int:
     """Microseconds of 00:00 UTC of a date, the identity of a daily bar."""
     return (value.toordinal() - 719_163) * DAY_US
+
+
+def us_from_times(times: Any) -> Micros:
+    """Microseconds of an array of ``datetime64`` of any unit."""
+    return np.asarray(times).astype("M8[us]").astype(np.int64)
 
 
 def us_from_bound(value: object, *, end: bool) -> int:

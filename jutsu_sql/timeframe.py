@@ -16,6 +16,7 @@ from jutsu_sql.instants import (
     Micros,
     instants_of_wall,
     local_from_utc,
+    us_from_times,
     us_from_wall_time,
 )
 
@@ -102,7 +103,7 @@ def interval_end(us: Micros, timeframe: Timeframe) -> Micros:
     """Where the intervals that start at ``us`` end; a day ends at 00:00 UTC of the next."""
     if timeframe.unit == "M":
         months = us.astype("M8[us]").astype("M8[M]") + np.timedelta64(timeframe.count, "M")
-        return months.astype("M8[us]").astype(np.int64)
+        return us_from_times(months)
     return us + timeframe.count * _LENGTH_US[timeframe.unit]
 
 
@@ -133,7 +134,7 @@ def known_from(
 def floor_session(us: Micros, timeframe: Timeframe) -> Micros:
     """The date, Monday or first of the month that holds each moment, as 00:00 microseconds."""
     if timeframe.unit == "M":
-        return us.astype("M8[us]").astype("M8[M]").astype("M8[us]").astype(np.int64)
+        return us_from_times(us.astype("M8[us]").astype("M8[M]"))
     if timeframe.unit == "W":
         return (us - _MONDAY_US) // _LENGTH_US["W"] * _LENGTH_US["W"] + _MONDAY_US
     return us // DAY_US * DAY_US

@@ -546,6 +546,8 @@ class BarsTopic:
         """The first :n bars of one series from :start to :end, both inclusive, in time order, as in bars.read."""
     def read_warm(self, *, series_id: int, end: datetime | date, start: datetime | date, n: int) -> dict[str, NDArray[Any]]:
         """The last :n bars of one series before :start, and all from there to :end (inclusive), in time order."""
+    def read_warm_as_of(self, *, series_id: int, end: datetime | date, as_of: datetime | date, start: datetime | date, n: int) -> dict[str, NDArray[Any]]:
+        """The last :n bars of one series before :start, and all from there to :end (inclusive), as they were known at :as_of, in time order. Each table is asked for its own last :n: asked for those of both at once, PostgreSQL sorts all that there are."""
     def revise(self, *, superseded_by: int | None, series_id: int | None, start: datetime | date | None, end: datetime | date | None) -> int:
         """Keep the bars of one series from :start to :end as what the load :superseded_by is about to delete."""
 

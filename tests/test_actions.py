@@ -179,6 +179,8 @@ def test_reads_as_of_a_time_know_what_was_known_then(store: BarStore) -> None:
     times = [load.finished_at for load in store.loads(2)][::-1]
     store.write_actions([split("2024-01-03", 4)], source="v")
     store.write(bars("A", [100, 40]), source="raw")
+    warm = store.read("A", "1D", "2024-01-03", warmup=1, as_of=times[1], adjust="all")
+    assert warm.close.tolist() == [36, 79]
     assert store.read("A", "1D", adjust="all").close.tolist() == [15, 6, 79]
     before, then = (store.read("A", "1D", adjust="all", as_of=at) for at in times)
     assert before.close.tolist() == [100, 80, 79]

@@ -83,13 +83,16 @@ def test_latest_of_many(store: BarStore, series: list[set[int]], last: int, n: i
     assert list(store.latest([*symbols, "NOPE"], "1m", n, end=end)) == expected
 
 
-def test_warmup_needs_a_start_and_the_present(store: BarStore) -> None:
-    with pytest.raises(errors.BarsError, match="say start="):
-        store.read("A", "1m", warmup=5)
-    with pytest.raises(errors.BarsError, match="leave as_of= out"):
-        store.read("A", "1m", "2024-01-01", warmup=5, as_of="2024-01-01")
-    with pytest.raises(errors.BarsError, match="-5"):
-        store.read("A", "1m", "2024-01-01", warmup=-5)
+def test_warmup_needs_a_start_and_one_connection(store: BarStore) -> None:
+    for known in ({}, {"as_of": "2024-01-01"}):
+        with pytest.raises(errors.BarsError, match="say start="):
+            store.read("A", "1m", warmup=5, **known)
+        with pytest.raises(errors.BarsError, match="-5"):
+            store.read("A", "1m", "2024-01-01", warmup=-5, **known)
+        with pytest.raises(errors.BarsError, match="parallel=2 goes without"):
+            store.read("A", "1m", "2024-01-01", warmup=5, parallel=2, **known)
+    with pytest.raises(errors.BarsError, match="parallel=2 goes without"):
+        store.read("A", "1m", as_of="2024-01-01", parallel=2)
 
 
 # --- Panels ---------------------------------------------------------------------------------------

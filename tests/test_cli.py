@@ -97,6 +97,23 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the frame ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(("done", "shown"), [((12_345,), "12,345 bars"), ((1, 4), "25%")])
+def test_progress_is_shown_to_a_terminal(
+    done: tuple[int, ...],
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with common.progress_bar("a[b].csv") as progress:
+        assert progress is not None
+        progress(*done)
+    written = re.sub(r"\x1b\[[\d;?]*\w", "", capsys.readouterr().err)
+    assert "a[b].csv" in written
+    assert shown in written
+
+
 def test_help_is_immediate_and_names_every_command() -> None:
     code = (
         "import sys; from jutsu_sql.cli import main; main(['--help'], standalone_mode=False);"
@@ -338,6 +355,12 @@ def test_a_range_of_bars_is_inclusive(url: str) -> None:
 
     assert dates("--start", "2024-01-04", "--end", "2024-01-05") == ["2024-01-04", "2024-01-05"]
     assert dates("--last", "2", "--end", "2024-01-05") == ["2024-01-04", "2024-01-05"]
+    range_of_one = ("--start", "2024-01-05", "--end", "2024-01-05")
+    assert dates(*range_of_one, "--warmup", "1") == ["2024-01-04", "2024-01-05"]
+    assert dates(*range_of_one, "--warmup", "9") == dates("--end", "2024-01-05")
+    for wrong in (["--warmup", "1"], ["--warmup", "1", "--last", "1"]):
+        assert "say --start" in run("bars", "MSFT", "1h", *wrong, "--url", url, status=2).stderr
+    run("bars", "MSFT", "1h", *range_of_one, "--warmup", "0", "--url", url, status=2)
     run("bars", "MSFT", "1h", "--last", "2", "--start", "2024-01-04", "--url", url, status=2)
     run("bars", "MSFT", "1h", "--last", "0", "--url", url, status=2)
     naive = run("bars", "MSFT", "1h", "--start", "2024-01-04T10:00", "--url", url, status=1)
@@ -522,7 +545,13 @@ def test_queries_of_ones_own(url: str, tmp_path: Path) -> None:
 def test_a_plan_changes_nothing(url: str) -> None:
     args = ("-p", f"series_id={series_id(url)}", "-p", "start=2024-01-01", "-p", "end=2024-02-01")
     delete = ("query", "bars.delete", *args, "--url", url)
-    assert "bars" in run(*delete, "--explain").stdout
+    plan = run(*delete, "--explain").stdout
+    assert "bars" in plan
+    assert run("query", "--explain", *delete[1:]).stdout == plan
+    assert run("query", "--explain", *args, "bars.delete", "--url", url).stdout == plan
+    wrong = run("query", "--explain", "analyse", *delete[1:], status=2)
+    assert "alone or with analyze, not with 'analyse'" in wrong.stderr
+    assert "give the NAME" in run("query", "--explain", "analyze", "--url", url, status=2).stderr
     if url.startswith("sqlite"):
         assert "measures nothing" in run(*delete, "--explain", "analyze", status=1).stderr
     else:
@@ -615,6 +644,8 @@ def test_values_are_what_the_query_casts_them_to(tmp_path: Path) -> None:
         ("query bars.nothing -p ", []),
         ("query bars.lat --url nonsense", []),
         ("query --format p", ["parquet"]),
+        ("query --explain an", ["analyze"]),
+        ("query --explain bars.lat", ["bars.latest"]),
     ],
 )
 def test_completion(words: str, completed: list[str]) -> None:

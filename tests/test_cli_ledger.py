@@ -179,6 +179,8 @@ def test_bars_as_they_were_known(run: Any, run_json: Any, three_loads: list[int]
     assert at(known[three_loads[1]], "--last", "2") == [2.5, 3.0]
     assert at(known[three_loads[0]], "--last", "9", "--end", "2024-01-02") == [1.0]
     assert at(known[three_loads[1]], "--start", "2024-01-03") == [2.5, 3.0]
+    assert at(known[three_loads[0]], "--start", "2024-01-03", "--warmup", "1") == [1.0, 2.0]
+    assert at(known[three_loads[2]], "--start", "2024-01-04", "--warmup", "2") == [2.5, 3.0]
     assert at("9999-12-31") == [2.5, 3.0]
     before = datetime.fromisoformat(known[three_loads[0]]) - timedelta(microseconds=1)
     assert at(before.isoformat()) == []

@@ -182,6 +182,28 @@ def test_no_symbol_is_a_formula_in_a_spreadsheet(memory: BarStore, tmp_path: Pat
     assert export_bars(memory, tmp_path / "a.parquet").guarded == []
 
 
+def test_guarded_symbols_come_back_as_they_were(
+    memory: BarStore, store: BarStore, tmp_path: Path
+) -> None:
+    memory.delete(everything=True)
+    names = ["=A", "+1", "-1", "@ES", "\t=1", "'=A", "''=A", "'A", "A'", "ES=F", '@"', "@,"]
+    x = np.array([1.0])
+    for name in names:
+        memory.write(Bars.from_arrays(name, "1D", DAY, x, x, x, x, x), source="test")
+    wanted = list(Bars.concat(memory.scan()))
+    for form in ("csv", "parquet"):
+        export_bars(memory, tmp_path / f"all.{form}")
+        import_file(store, tmp_path / f"all.{form}")
+        assert list(Bars.concat(store.scan())) == wanted
+        store.delete(everything=True)
+    # Of any other file, an apostrophe is part of the symbol.
+    text = (tmp_path / "all.csv").read_text().splitlines()
+    other = [f"{line},{row or 'note'}" for row, line in enumerate(text)]
+    (tmp_path / "other.csv").write_text("\n".join(other))
+    symbols = {series.symbol for series in read_file(tmp_path / "other.csv").bars.series}
+    assert symbols == {exports.guard_symbol(name) for name in names}
+
+
 DAY = np.array(["2024-01-02"], dtype="M8[us]")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -15,6 +16,7 @@ from ledger_model import (
     NOW,
     Action,
     Delete,
+    Key,
     Model,
     Undo,
     Write,
@@ -75,11 +77,17 @@ crashes = st.one_of(st.none(), st.none(), st.integers(0, 15))
 @given(
     steps=st.lists(
         st.tuples(st.one_of(writes, writes, deletes, undos), crashes), min_size=1, max_size=8
-    )
+    ),
+    span=st.tuples(st.integers(0, 5), st.integers(0, 5)).map(sorted),
+    warmup=st.integers(1, 4),
 )
 @pytest.mark.usefixtures("small_spools")
 def test_the_ledger_agrees_with_a_plain_model(
-    db: Database, store: BarStore, steps: list[tuple[Action, int | None]]
+    db: Database,
+    store: BarStore,
+    steps: list[tuple[Action, int | None]],
+    span: list[int],
+    warmup: int,
 ) -> None:
     prefix = f"{next(EXAMPLES)}-"
     symbols = [f"{prefix}A", f"{prefix}B"]
@@ -104,6 +112,20 @@ def test_the_ledger_agrees_with_a_plain_model(
             loads.append(report.load_id)
         assert closes(store.read(symbols, "1m"), prefix) == model.current()
     check_ledger(db, model, "AB", prefix)
+    first, last = span
+    for load_id, known in model.known.items():
+        then = db.run("loads.find", load_id=load_id).finished_at
+        bars = store.read(symbols, "1m", minute(first), minute(last), warmup=warmup, as_of=then)
+        assert list(closes(bars, prefix).items()) == list(_warm(known, first, last, warmup))
+
+
+def _warm(
+    known: Mapping[Key, float], first: int, last: int, warmup: int
+) -> Iterator[tuple[Key, float]]:
+    for symbol in "AB":
+        of_symbol = sorted(item for item in known.items() if item[0][0] == symbol)
+        yield from [item for item in of_symbol if item[0][1] < first][-warmup:]
+        yield from (item for item in of_symbol if first <= item[0][1] <= last)
 
 
 def test_a_partial_bar_gives_way_to_the_final_one_and_never_comes_back(store: BarStore) -> None:

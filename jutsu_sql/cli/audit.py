@@ -9,12 +9,12 @@ import click
 
 from jutsu_sql.cli.common import (
     as_ts,
-    counting_bar,
     database_options,
     json_option,
     open_store,
     print_json,
     print_table,
+    progress_bar,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def command(
     from jutsu_sql.audit import Thresholds, audit_bars
 
     thresholds = Thresholds(stale_bars, outlier_mads, tick)
-    with open_store(url, config_path) as (db, _), counting_bar("auditing") as progress:
+    with open_store(url, config_path) as (db, _), progress_bar("auditing") as progress:
         found = list(audit_bars(db, symbols or None, timeframes or None, thresholds, progress))
     if as_json:
         print_json(found)

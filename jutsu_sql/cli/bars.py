@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 @click.option("--end", metavar="WHEN", help="The last one; a bare date is its whole day, in UTC.")
 @click.option("--last", metavar="N", type=click.IntRange(min=1), help="Only the last N bars.")
 @click.option(
+    "--warmup", metavar="N", type=click.IntRange(min=1), help="And the last N bars before --start."
+)
+@click.option(
     "--as-of",
     metavar="TIME",
     help="As they were known then: a time with its offset, or a date for its end.",
@@ -48,6 +51,7 @@ def command(
     start: str | None,
     end: str | None,
     last: int | None,
+    warmup: int | None,
     as_of: str | None,
     adjust: Literal["splits", "all"] | None,
     form: str,
@@ -67,15 +71,20 @@ def command(
     Example:
       jutsu-sql bars AAPL 1D --last 5
       jutsu-sql bars AAPL 1h --start 2024-01-02 --end 2024-01-31 --format csv > aapl.csv
+      jutsu-sql bars AAPL 1D --start 2024-01-02 --warmup 200
       jutsu-sql bars AAPL 1D --last 5 --as-of 2024-03-01T16:00-05:00
     """
     if last is not None and start is not None:
         raise click.UsageError("--last counts back from --end, so it goes without --start")
+    if warmup is not None and start is None:
+        raise click.UsageError("--warmup counts back from --start: say --start")
     with open_store(url, config_path) as (db, store):
         if last is not None and as_of is None and adjust is None:
             bars = store.latest(symbol, timeframe, last, end=end)
         else:
-            bars = store.read(symbol, timeframe, start, end, as_of=as_of, adjust=adjust)
+            bars = store.read(
+                symbol, timeframe, start, end, warmup=warmup or 0, as_of=as_of, adjust=adjust
+            )
             bars = bars[-last:] if last else bars
         if not bars.series:
             raise click.ClickException(explain_unknown(db, symbol, timeframe))

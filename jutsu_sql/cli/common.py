@@ -106,15 +106,24 @@ def require_consent(question: str, *, yes: bool) -> None:
 
 
 @contextmanager
-def counting_bar(title: str) -> Iterator[Callable[[int], None] | None]:
-    """What shows a number of bars on stderr while it grows, if that is a terminal."""
+def progress_bar(title: str) -> Iterator[Callable[..., None] | None]:
+    """What shows on stderr how much is done, if that is a terminal.
+
+    It is called with how much of how much; or with a number of bars, where nobody knows how many
+    there will be.
+    """
     if not is_terminal(sys.stderr):
         yield None
         return
     from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
-    with Console(stderr=True).status(title) as status:
-        yield lambda bars: status.update(f"{title}: {bars:,} bars")
+    done = TaskProgressColumn(text_format_no_percentage="{task.completed:,} bars")
+    columns = ("{task.description}", BarColumn(), done, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(escape(title), total=None)
+        yield lambda done, total=None: bar.update(task, completed=done, total=total)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import click
 
-from jutsu_sql.cli.common import counting_bar, json_option, print_json, print_table
+from jutsu_sql.cli.common import json_option, print_json, print_table, progress_bar
 
 _DIFFERS = 3
 _COLUMNS = ("symbol", "timeframe", "bars", "inserted", "updated", "deleted", "kept", "extra")
@@ -47,7 +47,7 @@ def command(ctx: click.Context, source: str, target: str, delete: bool, as_json:
     with connect(source, create=False) as from_db, connect(target) as to_db:
         if not to_db.applied_migrations():
             to_db.migrate()
-        with counting_bar("copying") as progress:
+        with progress_bar("copying") as progress:
             copies = copy_database(from_db, to_db, delete=delete, progress=progress)
         actions = copy_actions(from_db, to_db)
         claims = copy_claims(from_db, to_db)

@@ -9,11 +9,11 @@ from typing import Literal
 import click
 
 from jutsu_sql.cli.common import (
-    counting_bar,
     database_options,
     json_option,
     open_store,
     print_json,
+    progress_bar,
 )
 
 
@@ -52,8 +52,9 @@ def command(
     replaces one that is there; a directory has to be new. In CSV, every number gives the same
     double back, times are UTC (or of --tz, with their offset), and from 1D up they are session
     dates. A symbol in CSV that a spreadsheet would take for a formula gets an apostrophe in front,
-    which is said. Files in --partition have their symbol and timeframe in the names of their
-    directories, percent-encoded, as DuckDB, pandas and polars read them.
+    which is said, and taken off by `jutsu-sql import`. Files in --partition have their symbol and
+    timeframe in the names of their directories, percent-encoded, as DuckDB, pandas and polars read
+    them.
 
     \b
     Example:
@@ -69,7 +70,7 @@ def command(
         raise click.UsageError("--json needs the standard output, which the bars go to")
     if is_stdout and form not in {None, "csv"} and sys.stdout.isatty():
         raise click.UsageError(f"{form} is not for a terminal: give a file, or a pipe")
-    with open_store(url, config_path) as (_, store), counting_bar("exporting") as progress:
+    with open_store(url, config_path) as (_, store), progress_bar("exporting") as progress:
         report = export_bars(
             store,
             target,

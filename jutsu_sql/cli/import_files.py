@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -20,6 +19,7 @@ from jutsu_sql.cli.common import (
     open_store,
     print_json,
     print_table,
+    progress_bar,
 )
 from jutsu_sql.config import redact
 from jutsu_sql.errors import JutsuSqlError
@@ -216,10 +216,11 @@ def command(
     outcomes: list[_Outcome] = []
     try:
         options["timeframe"] = timeframe
-        with _importer(url, config_path, options, dry_run=dry_run) as run, _bar() as progress_of:
+        with _importer(url, config_path, options, dry_run=dry_run) as run:
             for file in found:
                 outcome = _Outcome(file)
-                _import_one(run, outcome, progress_of(file))
+                with progress_bar(file.names[0].rpartition("/")[2]) as progress:
+                    _import_one(run, outcome, progress)
                 outcomes.append(outcome)
     finally:
         # Also when interrupted: what was stored before stays stored.
@@ -284,25 +285,6 @@ def _without_row_warnings() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[DataFile], Progress | None]]:
-    """A progress bar on stderr, where that is a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda file: None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-
-        def of(file: DataFile) -> Progress:
-            task = bar.add_task(escape(file.names[0].rpartition("/")[2]), total=None)
-            return lambda done, total: bar.update(task, completed=done, total=total)
-
-        yield of
 
 
 def _print_outcomes_json(outcomes: Sequence[_Outcome]) -> None:

@@ -76,6 +76,14 @@ def _complete_param(
     ]
 
 
+def _complete_explain(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    # What stands behind it may be the name as well.
+    words = [CompletionItem("analyze")] if "analyze".startswith(incomplete) else []
+    return words + _complete_name(ctx, param, incomplete)
+
+
 def _known(ctx: click.Context) -> Mapping[str, Query]:
     """What may be completed; nothing where a query or the configuration is faulty."""
     given = ctx.params
@@ -101,10 +109,10 @@ def _known(ctx: click.Context) -> Mapping[str, Query]:
 @click.option("--list", "is_list", is_flag=True, help="List the queries instead.")
 @click.option(
     "--explain",
-    type=click.Choice(["plan", "analyze"]),
     is_flag=False,
     flag_value="plan",
     metavar="[analyze]",
+    shell_complete=_complete_explain,
     help="Print the plan instead; with analyze PostgreSQL runs it too, and takes it back.",
 )
 @click.option("--timing", is_flag=True, help="Say on stderr how long the query took.")
@@ -156,6 +164,10 @@ def command(
       jutsu-sql query reports.gaps --queries my_sql --format parquet > gaps.parquet
       jutsu-sql query series.summary --engine-url sqlite:///a.db --engine-url postgresql://db/b
     """
+    if explain not in {None, "plan", "analyze"}:
+        if name is not None:
+            raise click.UsageError(f"--explain is alone or with analyze, not with {explain!r}")
+        name, explain = explain, "plan"
     if is_list == (name is not None):
         raise click.UsageError("give the NAME of a query, or --list")
     if (explain or engine_urls or is_list) and form in {"csv", "parquet"}:

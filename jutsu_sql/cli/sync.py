@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +11,11 @@ import click
 from jutsu_sql.cli.common import (
     as_ts,
     database_options,
-    is_terminal,
     json_option,
     open_store,
     print_json,
     print_table,
+    progress_bar,
 )
 
 if TYPE_CHECKING:
@@ -104,7 +102,7 @@ def command(
       jutsu-sql sync --source yahoo
       jutsu-sql sync --source directory:downloads --symbol ES --timeframe 1m --tz America/Chicago
     """
-    with open_store(url, config_path) as (_, store), _bar() as progress:
+    with open_store(url, config_path) as (_, store), progress_bar("Fetching") as progress:
         try:
             every = store.sync(source, symbols or None, timeframe, progress=progress, **options)
         except KeyboardInterrupt:
@@ -118,20 +116,6 @@ def command(
         ctx.exit(_FAILED)
     if any(each.rejected for each in every):
         ctx.exit(_REFUSED_SOME)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on stderr, where that is a terminal."""
-    if not is_terminal(sys.stderr):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Fetching", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print(every: Sequence[SyncedSeries], *, is_plan: bool) -> None:

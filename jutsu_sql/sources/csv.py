@@ -18,6 +18,7 @@ import pyarrow.csv as pa_csv
 
 from jutsu_sql.bars import VALUES
 from jutsu_sql.errors import BarsError
+from jutsu_sql.exported_csv import COLUMNS, unguard_symbols
 from jutsu_sql.sources.data_file import DataFile
 from jutsu_sql.sources.numbers import decimal_mark
 from jutsu_sql.sources.recognise import HEAD_LINES, Recognised, cells_of, recognise
@@ -130,6 +131,8 @@ def _add(file: DataFile, rows: Rows, block: Block, filled: npt.NDArray[np.int64]
         return
     rows.faults.update({rows.count + place: text for place, text in reasons.items()})
     columns = {name: one_array(table[str(at)]) for name, at in rows.recognised.columns.items()}
+    if rows.recognised.names == COLUMNS:
+        columns["symbol"] = unguard_symbols(columns["symbol"])
     rows.add(columns, lines)
 
 

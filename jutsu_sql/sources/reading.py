@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jutsu_sql.instants import Micros
+from jutsu_sql.instants import Micros, us_from_times
 
 
 def describe_reading(us: Micros, wall_us: Micros, **facts: Any) -> str:
@@ -38,7 +38,7 @@ def raw_stamps(reading: str, ts: npt.NDArray[np.datetime64]) -> npt.NDArray[np.d
     back exactly, if the file had one for each time.
     """
     starts, offsets = np.array(json.loads(reading)["stamps"], dtype=np.int64).T
-    us = ts.astype("M8[us]").astype(np.int64)
+    us = us_from_times(ts)
     at = np.maximum(np.searchsorted(starts, us, side="right") - 1, 0)
     return np.asarray((us + offsets[at]).view("M8[us]"))
 

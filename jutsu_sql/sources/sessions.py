@@ -23,6 +23,7 @@ from jutsu_sql.instants import (
     Micros,
     datetime_from_us,
     local_from_utc,
+    us_from_times,
     utc_from_local,
 )
 from jutsu_sql.interchange import Stamps
@@ -121,7 +122,7 @@ def _sessions(
         notes = _off_sessions(days, clock.calendar)
     if timeframe.unit == "W":
         days, rule = _weeks(days, stamps, clock, rule)
-    us = floor_session(days.astype("M8[us]").astype(np.int64), timeframe)
+    us = floor_session(us_from_times(days), timeframe)
     if clock.place_tz is None:
         # Without a zone such a moment names no date: it stays off one, for validation to refuse.
         us = np.where(_is_unclear(stamps), stamps.wall_us, us)

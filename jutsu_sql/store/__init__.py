@@ -280,8 +280,8 @@ class BarStore:
         Rows come by series in the order of the symbols, then by time. A symbol without bars has
         none. ``warmup`` puts the last bars before ``start`` in front, exactly so many of each
         series, or all if there are fewer. ``as_of`` (a time, or a date for its end) gives them
-        exactly as they were known then. ``as_decimal`` gives exactly the decimals that were
-        written.
+        exactly as they were known then, and ``warmup`` counts those. ``as_decimal`` gives exactly
+        the decimals that were written.
 
         Stored prices are raw. ``adjust="splits"`` makes them comparable across splits, ``"all"``
         across dividends as well, by the backward factors of CRSP (Data Descriptions Guide,
@@ -296,20 +296,21 @@ class BarStore:
         All bars are of one state of the database, whoever writes meanwhile. ``parallel`` reads
         over so many connections of the pool, each in a thread; not with ``as_of`` or ``warmup``.
 
-        Without ``as_of`` the arrays are read-only: a read of many bars is kept as a file, which the
-        next one maps if nothing has changed the series since; see :meth:`describe_snapshots`.
+        Without ``as_of`` and ``warmup`` the arrays are read-only: a read of many bars is kept as a
+        file, which the next one maps if nothing has changed the series since; see
+        :meth:`describe_snapshots`.
 
         Raises:
-            BarsError: a bound or the timeframe cannot be understood; ``warmup`` without ``start``,
-                or with ``as_of``; bars longer than a day, or a dividend above the close before it,
-                with ``adjust``.
+            BarsError: a bound or the timeframe cannot be understood; ``warmup`` without ``start``;
+                ``parallel`` with ``as_of`` or ``warmup``; bars longer than a day, or a dividend
+                above the close before it, with ``adjust``.
             PoolTimeoutError: the pool has not so many connections, or not free.
         """
+        if parallel != 1 and (warmup or as_of is not None):
+            raise BarsError(f"parallel={parallel} goes without warmup= and as_of=: leave it out")
         if warmup:
-            if as_of is not None:
-                raise BarsError("warmup= counts the bars that are stored now: leave as_of= out")
             bars = self._db.read(
-                lambda db: read_with_warmup(db, symbol, timeframe, start, end, warmup)
+                lambda db: read_with_warmup(db, symbol, timeframe, start, end, warmup, as_of)
             )
         elif as_of is None:
             bars = self._db.read(

@@ -14,7 +14,7 @@ from jutsu_sql.bars import VALUES, Bars, Series
 from jutsu_sql.database import Call, Connection
 from jutsu_sql.dialects.base import Spool
 from jutsu_sql.errors import BarConflictError, DatabaseLockedError, IntegrityError
-from jutsu_sql.instants import datetime_from_us, us_from_datetime
+from jutsu_sql.instants import ends_of, us_from_datetime
 from jutsu_sql.store.loads import Load, Touched, resolve_series, series_note
 from jutsu_sql.timeframe import interval_end, parse_timeframe
 
@@ -40,7 +40,7 @@ class Batch:
 
     def of_rows(self, rows: npt.NDArray[np.intp], bars: Bars) -> Batch:
         """The batch with some of its rows only."""
-        first, last = (datetime_from_us(int(x)) for x in bars.ts[rows[[0, -1]]].view(np.int64))
+        first, last = ends_of(bars.ts[rows[[0, -1]]].view(np.int64))
         return replace(self, rows=rows, first=first, last=last)
 
 
@@ -51,14 +51,7 @@ def batches_of(tx: Connection, load: Load, bars: Bars, order: npt.NDArray[np.int
     ids, new = resolve_series(tx, load, names)
     us = bars.ts.view(np.int64)
     batches = [
-        Batch(
-            ids[name],
-            name,
-            name in new,
-            part,
-            datetime_from_us(int(us[part[0]])),
-            datetime_from_us(int(us[part[-1]])),
-        )
+        Batch(ids[name], name, name in new, part, *ends_of(us[part[[0, -1]]]))
         for name, part in zip(names, parts, strict=True)
     ]
     # Loaders that take keys in one order cannot deadlock.
@@ -221,7 +214,7 @@ class BatchWriter:
         for start in range(0, len(batch.rows), _BLOCK_ROWS):
             rows = batch.rows[start : start + _BLOCK_ROWS]
             ts = bars.ts[rows]
-            first, last = (datetime_from_us(int(x)) for x in ts[[0, -1]].view(np.int64))
+            first, last = ends_of(ts.view(np.int64))
             stored = self._tx.run("bars.read", series_id=batch.series_id, start=first, end=last)
             if not len(stored["ts"]):
                 fresh.append(rows)

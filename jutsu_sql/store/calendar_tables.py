@@ -16,7 +16,11 @@ import numpy as np
 from jutsu_sql.calendars import Sessions, calendar_version, open_calendar
 from jutsu_sql.database import Connection, Database
 from jutsu_sql.errors import ConfigError, DatabaseReadOnlyError, StatementError
-from jutsu_sql.instants import DAY_US, datetime_from_us
+from jutsu_sql.instants import (
+    DAY_US,
+    datetime_from_us,
+    us_from_times,
+)
 from jutsu_sql.timeframe import Timeframe, floor_session
 
 _log = logging.getLogger("jutsu_sql")
@@ -64,7 +68,7 @@ def _fill(db: Database, name: str, version: str, *, is_needed: bool) -> None:
 
 
 def _store(tx: Connection, name: str, version: str, sessions: Sessions) -> None:
-    days = sessions.days.astype("M8[us]").astype(np.int64)
+    days = us_from_times(sessions.days)
     first, end = datetime_from_us(int(days[0])), datetime_from_us(int(days[-1]) + DAY_US)
     tx.run("calendars.note", calendar=name, version=version, first=first, end=end)
     tx.run("calendars.forget_sessions", calendar=name)

@@ -18,6 +18,7 @@ from jutsu_sql.instants import (
     datetime_from_us,
     us_from_bound,
     us_from_datetime,
+    us_from_times,
 )
 from jutsu_sql.store.loads import Load, Touched, resolve_series, series_note
 from jutsu_sql.store.spans import merge_spans
@@ -123,11 +124,11 @@ def undone_loads(tx: Connection) -> set[int]:
     return undone
 
 
-def read_claims(tx: Connection, series_ids: Sequence[int]) -> Claims:
-    """What the loads that count have asked for, of some series."""
+def read_claims(tx: Connection, series_ids: Sequence[int], undone: set[int]) -> Claims:
+    """What loads have asked for, of some series, but for those that were taken back."""
     rows = tx.run("coverage.claims", series_ids=list(series_ids))
-    counts = ~np.isin(rows["load_id"], list(undone_loads(tx)))
-    starts, ends = (rows[name].astype("M8[us]").astype(np.int64) for name in ("start_ts", "end_ts"))
+    counts = ~np.isin(rows["load_id"], list(undone))
+    starts, ends = (us_from_times(rows[name]) for name in ("start_ts", "end_ts"))
     return Claims(rows["series_id"].astype(np.int64)[counts], starts[counts], ends[counts])
 
 

@@ -24,6 +24,7 @@ from jutsu_sql.instants import (
     datetime_from_us,
     us_from_bound,
     us_from_datetime,
+    us_from_times,
 )
 from jutsu_sql.store.absences import DELETED, NEVER, REASONS, REJECTED, STORED, Absences
 from jutsu_sql.store.calendar_tables import fill_calendars
@@ -135,7 +136,7 @@ class Coverage:
         grid = self._grids[name]
         first, end = (np.datetime64(t.replace(tzinfo=None), "M") for t in (found.start, found.end))
         starts = np.arange(first, end + 2).astype("M8[us]")
-        edges = grid.number_of(_us(starts))
+        edges = grid.number_of(us_from_times(starts))
 
         def by_month(start: datetime, end: datetime) -> Numbers:
             span = np.array([us_from_datetime(start), us_from_datetime(end)])
@@ -148,7 +149,7 @@ class Coverage:
         counts = np.vstack([by_month(found.start, found.end), absent]).T.tolist()
         months = (
             Month(datetime_from_us(us), *row)
-            for us, row in zip(_us(starts[:-1]).tolist(), counts, strict=True)
+            for us, row in zip(us_from_times(starts[:-1]).tolist(), counts, strict=True)
         )
         return [month for month in months if month.expected]
 
@@ -225,7 +226,7 @@ class _Reader:
         self._start, self._end = start, end
         self._now_us = us_from_datetime(datetime.now(UTC))
         self._undone = undone_loads(tx)
-        self._claims = read_claims(tx, [target.series_id for target in targets])
+        self._claims = read_claims(tx, [target.series_id for target in targets], self._undone)
         self._series: dict[Series, SeriesCoverage] = {}
         self._gaps: dict[Series, list[Gap]] = {}
         self._grids: dict[Series, Grid] = {}
@@ -292,13 +293,14 @@ class _Reader:
 
     def _grid_of_dates(self, calendar: str | None, frame: Timeframe) -> Grid:
         known = self._tx.run("calendars.sessions", calendar=calendar, timeframe=str(frame))
-        return grid_of_dates(frame, _us(known["ts"]), _us(known["close_ts"]), self._now_us)
+        starts, closes = (us_from_times(known[name]) for name in ("ts", "close_ts"))
+        return grid_of_dates(frame, starts, closes, self._now_us)
 
     def _hours(self, calendar: str | None) -> tuple[Micros, Micros]:
         """When a calendar opens, and when it closes: at the end, or for a break."""
         hours = self._tx.run("calendars.hours", calendar=calendar)
         opens, closes = (
-            np.stack([_us(hours[name]) for name in names], axis=1).ravel()
+            np.stack([us_from_times(hours[name]) for name in names], axis=1).ravel()
             for names in (("open_ts", "break_end_ts"), ("break_start_ts", "close_ts"))
         )
         is_open = opens < closes
@@ -311,7 +313,7 @@ class _Reader:
         latest = self._tx.run(
             "bars.read_latest", series_id=target.series_id, end=_LAST, n=_PHASE_BARS
         )
-        phase_us = phase_of(_us(latest["ts"]), grid)
+        phase_us = phase_of(us_from_times(latest["ts"]), grid)
         if phase_us is None:
             return grid
         return grid_of_hours(frame, opens, closes, self._now_us, phase_us)
@@ -333,7 +335,7 @@ class _Reader:
             "end": datetime_from_us(end),
         }
         rows = self._tx.run("coverage.starts", **span)
-        places, us = np.searchsorted(ids, rows["series_id"]), _us(rows["ts"])
+        places, us = np.searchsorted(ids, rows["series_id"]), us_from_times(rows["ts"])
         claims = self._claims.of(ids)
         lows, highs = self._hulls(len(group), grid, (places, us, us + 1), claims)
         absences = Absences(grid, lows, highs)
@@ -375,7 +377,7 @@ class _Reader:
             (removed, is_deleted, DELETED),
         ):
             places = np.searchsorted(ids, rows["series_id"][which])
-            absences.label(places, _us(rows["ts"])[which], reason)
+            absences.label(places, us_from_times(rows["ts"])[which], reason)
 
     def _note(
         self,
@@ -427,10 +429,6 @@ class _Reader:
                     REASONS[reason],
                 )
             )
-
-
-def _us(times: Any) -> Micros:
-    return np.asarray(times).astype("M8[us]").astype(np.int64)
 
 
 __all__ = ["Coverage", "Fetch", "Gap", "Month", "SeriesCoverage", "read_coverage"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from jutsu_sql.timeframe import Timeframe, interval_end
 Numbers = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """Stretches in the order of time, ``counts[i]`` bars from ``starts[i]`` on, in a row.
 
@@ -25,7 +26,7 @@ class Grid:
     counts: Numbers
     due: int
 
-    @property
+    @cached_property
     def firsts(self) -> Numbers:
         """The number of the first bar of each stretch, and behind them that of all bars."""
         return np.concatenate([[0], np.cumsum(self.counts)])

@@ -9,18 +9,29 @@ from typing import Any
 from jutsu_sql.bars import Bars, Series
 from jutsu_sql.database import Database
 from jutsu_sql.errors import BarsError
+from jutsu_sql.instants import datetime_from_us, us_from_bound
 from jutsu_sql.store.loads import find_series
 from jutsu_sql.store.read import bounds
 from jutsu_sql.timeframe import parse_timeframe
 
 
 def read_with_warmup(
-    db: Database, symbol: str | Sequence[str], timeframe: str, start: Any, end: Any, warmup: int
+    db: Database,
+    symbol: str | Sequence[str],
+    timeframe: str,
+    start: Any,
+    end: Any,
+    warmup: int,
+    as_of: Any,
 ) -> Bars:
     """See :meth:`jutsu_sql.BarStore.read`."""
     if start is None:
         raise BarsError(f"warmup={warmup} counts back from the start: say start=")
-    return _read_each(db, "bars.read_warm", symbol, timeframe, n=warmup, **bounds(start, end))
+    query_name, params = "bars.read_warm", bounds(start, end)
+    if as_of is not None:
+        query_name = "bars.read_warm_as_of"
+        params["as_of"] = datetime_from_us(us_from_bound(as_of, end=True))
+    return _read_each(db, query_name, symbol, timeframe, n=warmup, **params)
 
 
 def read_latest(

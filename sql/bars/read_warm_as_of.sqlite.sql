@@ -1,0 +1,36 @@
+-- The last :n bars of one series before :start, and all from there to :end (inclusive), as they were known at :as_of, in time
+-- order. Each table is asked for its own last :n: asked for those of both at once, PostgreSQL sorts all that there are.
+-- kind: columns
+-- timestamps: ts, start, end, as_of
+-- plan: index bars
+WITH
+current AS NOT MATERIALIZED (
+    SELECT b.ts, b.open, b.high, b.low, b.close, b.volume
+    FROM bars AS b
+    JOIN loads AS written ON written.load_id = b.load_id
+    WHERE b.series_id = CAST(:series_id AS int) AND b.ts <= :end AND written.finished_at <= :as_of
+),
+replaced AS NOT MATERIALIZED (
+    SELECT r.ts, r.open, r.high, r.low, r.close, r.volume
+    FROM bar_revisions AS r
+    JOIN loads AS written ON written.load_id = r.load_id
+    JOIN loads AS superseded ON superseded.load_id = r.superseded_by
+    WHERE
+        r.series_id = CAST(:series_id AS int)
+        AND r.ts <= :end
+        AND written.finished_at <= :as_of
+        AND (superseded.finished_at > :as_of OR superseded.finished_at IS NULL)
+),
+last_of_each AS (
+    SELECT ts FROM (SELECT ts FROM current WHERE ts < :start ORDER BY ts DESC LIMIT CAST(:n AS bigint)) AS last_current
+    UNION ALL
+    SELECT ts FROM (SELECT ts FROM replaced WHERE ts < :start ORDER BY ts DESC LIMIT CAST(:n AS bigint)) AS last_replaced
+),
+warm AS (
+    SELECT coalesce(min(ts), :start) AS ts
+    FROM (SELECT ts FROM last_of_each ORDER BY ts DESC LIMIT CAST(:n AS bigint)) AS before
+)
+SELECT ts, open, high, low, close, volume
+FROM (SELECT * FROM current UNION ALL SELECT * FROM replaced) AS known
+WHERE ts >= (SELECT ts FROM warm)
+ORDER BY ts
