@@ -616,7 +616,7 @@ def _split(start: int, tokens: Iterable[Token]) -> list[_Statement]:
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_LINE = re.compile(r"[ \t]*(?:--[ \t]*([^\n]*))?(?:\n|\Z)")
 _HEADER_KEY = re.compile(r"([A-Za-z_-]+)[ \t]*:(.*)")
-_NOTE_KEYS = ("after", "allow", "example", "fill", "plan", "range")
+_NOTE_KEYS = ("after", "allow", "example", "fill", "plan")
 _KEYS = ("kind", "timestamps", *_NOTE_KEYS)
 _SQLC_PARAMETER = re.compile(
     r"""  sqlc \s*\.\s* (?P<macro>arg|narg|slice|embed) \s*\(\s*

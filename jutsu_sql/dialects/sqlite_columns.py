@@ -1,10 +1,9 @@
 """Columns of a query's result: from pages of the file, from a table in memory, or from tuples.
 
 Tuples cost more than a microsecond a row. A result of numbers that is not short is written to a
-table in memory by one statement, and read from that table's pages. And where a query reads a range
-of a table's key, as its header says (``range: bars``), those of the table itself are read, without
-a step of SQLite: that is five times as fast again. Each way gives up for the next, and all give the
-same columns.
+table in memory by one statement, and read from that table's pages. And what is a range of a table's
+key is read from the pages of that table, without a step of SQLite for each row. A way that cannot
+be taken leaves the result to the next, which is slower; all give the same columns.
 """
 
 from __future__ import annotations
@@ -32,6 +31,9 @@ _PROBED_ROWS = 256
 # So many rows tell how long a range may be, and with fewer in each of its spans it is not worth the
 # ways down the tree.
 _PROBED_OF_RANGE_ROWS, _MIN_SPAN_ROWS = 64, 1_500
+# Queries that read ranges of this table's key: its first column is the parameter of its name, or one
+# of the JSON array in that of its plural; the second is from :start to :end; :n rows at most.
+_RANGES = {"bars.read_piece": "bars", "bars.read_many": "bars"}
 _DTYPES = {int: np.dtype(np.int64), float: np.dtype(np.float64)}
 
 
@@ -65,7 +67,7 @@ class ColumnsReader:
         self._query = query
         self._queries = queries
         self._text, self._bound = query.render("qmark")
-        self._table = next((note.value for note in query.notes_on("range")), None)
+        self._table = _RANGES.get(query.name)
 
     def __call__(self, raw: ColumnsConnection, values: Sequence[Any]) -> dict[str, Column]:
         """The result with these values bound.
@@ -73,20 +75,15 @@ class ColumnsReader:
         Raises:
             sqlite3.Error: SQLite's.
         """
-        may_be_pages = not (self._query.writes or raw.in_transaction)
         mark = raw.file.mark() if self._table and raw.file and not raw.view else b""
         with pages_dropped(raw, self._queries), closing(raw.execute(self._text, values)) as cursor:
             names = [column[0] for column in cursor.description]
-            found = None
             # The cursor is not done meanwhile: all ways see one state.
             rows = cursor.fetchmany(_PROBED_OF_RANGE_ROWS)
-            if len(rows) == _PROBED_OF_RANGE_ROWS and may_be_pages and self._table and raw.file:
-                seen = raw.seen if raw.view else raw.file.seen_since(mark)
-                found = self._read_range(raw, raw.file, seen, values, names, rows)
-            if found is None and len(rows) == _PROBED_OF_RANGE_ROWS:
+            found = self._read_range(raw, mark, values, names, rows)
+            if found is None:
                 rows += cursor.fetchmany(_PROBED_ROWS - len(rows))
-                if len(rows) == _PROBED_ROWS and may_be_pages:
-                    found = self._read_found(raw, values, rows)
+                found = self._read_found(raw, values, rows)
             blocks = [] if found is None else [found]
             while rows and found is None:
                 blocks.append([column_of(part) for part in zip(*rows, strict=True)])
@@ -96,13 +93,15 @@ class ColumnsReader:
     def _read_range(
         self,
         raw: ColumnsConnection,
-        file: DatabaseFile,
-        seen: Seen | None,
+        mark: bytes,
         values: Sequence[Any],
         names: Sequence[str],
         rows: Sequence[Any],
     ) -> list[Column] | None:
-        """From the table's own pages. None, if they cannot be, or are not worth to be read."""
+        """From the table's own pages. None, if they cannot be read or that is not worth it."""
+        is_short = len(rows) < _PROBED_OF_RANGE_ROWS
+        if is_short or not (self._table and raw.file) or raw.in_transaction:
+            return None
         text, bound = self._queries["columns.tree"].render("qmark")
         described = raw.execute(text, [self._table] * len(bound)).fetchall()
         columns = tuple(name for name, _ in described)
@@ -115,8 +114,9 @@ class ColumnsReader:
         if _span_rows(spans, columns, first, last, len(rows)) < _MIN_SPAN_ROWS:
             return None
         dtypes = {name: _DTYPES[type(value)] for name, value in first.items()}
+        seen = raw.seen if raw.view else raw.file.seen_since(mark)
         try:
-            with file.pages(seen) as pages:
+            with raw.file.pages(seen) as pages:
                 tree = Tree(pages, described[0][1], columns)
                 found = read_spans(tree, spans, dtypes, params["n"])
         except UnreadableTreeError:
@@ -127,6 +127,8 @@ class ColumnsReader:
         self, raw: ColumnsConnection, values: Sequence[Any], rows: Sequence[Any]
     ) -> list[Column] | None:
         """By way of a table in memory. None, if not all are numbers, as wide in every row."""
+        if len(rows) < _PROBED_ROWS or self._query.writes or raw.in_transaction:
+            return None
         if not all(map(_is_even, zip(*rows, strict=True))):
             return None
         first, width = rows[0], len(rows[0])

@@ -3,7 +3,6 @@
 -- kind: columns
 -- timestamps: ts, start, end
 -- plan: index bars
--- range: bars
 SELECT CAST(series_id AS real) AS series_id, ts, open, high, low, close, volume
 FROM bars
 WHERE bars.series_id IN (SELECT value FROM json_each(:series_ids)) AND ts BETWEEN :start AND :end

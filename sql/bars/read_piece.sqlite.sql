@@ -2,7 +2,6 @@
 -- kind: columns
 -- timestamps: ts, start, end
 -- plan: index bars
--- range: bars
 SELECT ts, open, high, low, close, volume
 FROM bars
 WHERE series_id = CAST(:series_id AS int) AND ts BETWEEN :start AND :end
