@@ -29,6 +29,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "_PIECE_BARS", 7)
     monkeypatch.setattr(read, "_PIECES_AT_ONCE", 2)
     monkeypatch.setattr(sqlite_columns, "_PROBED_OF_RANGE_ROWS", 2)
+    monkeypatch.setattr(sqlite_columns, "_MIN_RANGE_ROWS", 0)
     monkeypatch.setattr(sqlite_columns, "_MIN_SPAN_ROWS", 0)
     monkeypatch.setattr(sqlite_columns, "_PROBED_ROWS", 3)
     monkeypatch.setattr(sqlite_columns, "_FETCH_ROWS", 3)
