@@ -11,10 +11,9 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -92,10 +91,11 @@ def read_spans(
     rows, last = 0, (-1, 0)
     leaves = _leaves(tree, spans)
     while rows < limit and (some := list(islice(leaves, _LEAVES_AT_ONCE))):
-        found = _rows_of(tree, some).within(spans)
-        last = found.last_key(last)
-        blocks.append([found.column(position, dtype) for position, dtype in wanted])
-        rows += len(found)
+        found = _rows_of(tree, some)
+        kept = found.within(spans)
+        last = _last_of_ascending(last, found.keys[0][kept], found.keys[1][kept])
+        blocks.append([found.column(position, dtype)[kept] for position, dtype in wanted])
+        rows += len(blocks[-1][0])
     return [np.concatenate(column)[:limit] for column in zip(*blocks, strict=True)]
 
 
@@ -151,7 +151,7 @@ class _InnerPage:
         self._page = page
         self._cells_at = struct.unpack_from(f">{count}H", page, _INTERIOR_HEADER_BYTES)
         last_at = usable_bytes - _CHILD_BYTES - 4  # what is looked at of each row's header
-        if any(not pointers_end <= at <= last_at for at in self._cells_at):
+        if count and not pointers_end <= min(self._cells_at) <= max(self._cells_at) <= last_at:
             raise UnreadableTreeError("a cell is not where cells are")
 
     def children(self, start: _Key, end: _Key, follower: bytes) -> list[_Leaf]:
@@ -159,7 +159,9 @@ class _InnerPage:
         page, count = self._page, len(self._cells_at)
         # The row that follows a child has a greater key than any of its rows.
         first = bisect_left(range(count), start, key=self._key)
-        last = bisect_left(range(count), end, first, key=self._key)
+        last = first
+        if first < count and self._key(first) < end:
+            last = bisect_left(range(count), end, first + 1, key=self._key)
         found = [
             (int.from_bytes(page[at : at + 4], "big"), page[at + 4 : at + 4 + _CELL_BYTES])
             for at in self._cells_at[first : last + 1]
@@ -170,14 +172,13 @@ class _InnerPage:
 
     def _key(self, i: int) -> _Key:
         page, at = self._page, self._cells_at[i] + _CHILD_BYTES
-        _, header_bytes, first, second = page[at : at + 4]
-        second_at = at + 1 + header_bytes + _SIZES[first]
-        return _integer(page, second_at - _SIZES[first], first), _integer(page, second_at, second)
-
-
-def _integer(page: bytes, at: int, kind: int) -> int:
-    size = _SIZES[kind]
-    return int.from_bytes(page[at : at + size], "big", signed=True) if size else kind - _ZERO
+        start, first, second = at + 1 + page[at + 1], page[at + 2], page[at + 3]
+        middle = start + _SIZES[first]
+        return (
+            int.from_bytes(page[start:middle], "big", signed=True) + (first == _ONE),
+            int.from_bytes(page[middle : middle + _SIZES[second]], "big", signed=True)
+            + (second == _ONE),
+        )
 
 
 def _number(page: bytes, at: int, size: int) -> int:
@@ -239,9 +240,6 @@ class _Rows:
         self.cells, self._types, self._starts = cells, types, starts
         self.keys = self.column(0, _INT), self.column(1, _INT)
 
-    def __len__(self) -> int:
-        return len(self.cells)
-
     def column(self, position: int, dtype: np.dtype[Any]) -> Array:
         """One column: int64, or float64 with the whole numbers that SQLite keeps as integers."""
         types, starts = self._types[position], self._starts[position]
@@ -260,29 +258,23 @@ class _Rows:
             raise UnreadableTreeError("a column of integers has a fraction")
         return _integers(words, types)
 
-    def within(self, spans: Spans) -> Self:
-        """Those that are of the spans."""
+    def within(self, spans: Spans) -> slice | Ints:
+        """Which of them are of the spans."""
         first = _places_of(self.keys, spans.firsts, spans.starts, "left")
         stop = _places_of(self.keys, spans.firsts, spans.ends, "right")
-        found = np.flatnonzero(_covered(first, stop, len(self)))
-        if len(found) == len(self):
-            return self
-        is_run = len(found) and found[-1] - found[0] + 1 == len(found)
-        rows: Any = slice(found[0], found[-1] + 1) if is_run else found
-        kept = copy(self)
-        kept.cells, kept.keys = self.cells[rows], (self.keys[0][rows], self.keys[1][rows])
-        kept._types, kept._starts = self._types[:, rows], self._starts[:, rows]
-        return kept
+        found = np.flatnonzero(_covered(first, stop, len(self.cells)))
+        if len(found) and found[-1] - found[0] + 1 == len(found):
+            return slice(found[0], found[-1] + 1)
+        return found
 
-    def last_key(self, before: tuple[int, int]) -> tuple[int, int]:
-        """The last key, of keys that ascend from the one ``before`` them."""
-        firsts, seconds = (
-            np.concatenate(([value], key)) for value, key in zip(before, self.keys, strict=True)
-        )
-        is_next = (firsts[1:] == firsts[:-1]) & (seconds[1:] > seconds[:-1])
-        if not np.all(is_next | (firsts[1:] > firsts[:-1])):
-            raise UnreadableTreeError("keys do not ascend")
-        return int(firsts[-1]), int(seconds[-1])
+
+def _last_of_ascending(before: _Key, firsts: Ints, seconds: Ints) -> _Key:
+    """The last of keys that ascend from the one before them."""
+    firsts, seconds = np.append(before[0], firsts), np.append(before[1], seconds)
+    is_next = (firsts[1:] == firsts[:-1]) & (seconds[1:] > seconds[:-1])
+    if not np.all(is_next | (firsts[1:] > firsts[:-1])):
+        raise UnreadableTreeError("keys do not ascend")
+    return int(firsts[-1]), int(seconds[-1])
 
 
 def _in_pages(pages: Bytes, at: int, count: int) -> Ints:
