@@ -23,8 +23,9 @@ _LEAF_HEADER_BYTES, _INTERIOR_HEADER_BYTES = 8, 12
 _COUNT_AT, _RIGHT_CHILD_AT = 3, 8
 _CHILD_BYTES, _POINTER_BYTES = 4, 2
 _MAX_HEIGHT = 20
-# A row's length, its header's and its types are a byte each up to here.
-_MAX_ROW_BYTES = 127
+# Up to here a row is on one page, however small that is (480 usable bytes), and its length, that of
+# its header and each type are a byte.
+_MAX_ROW_BYTES = (480 - 12) * 64 // 255 - 23
 _CELL_BYTES = 1 + _MAX_ROW_BYTES
 # How many bytes the value of a serial type takes; what is no number adds up to no row.
 _SIZES = (_CELL_BYTES, 1, 2, 3, 4, 6, 8, 8, 0, 0, *[_CELL_BYTES] * 246)
@@ -148,30 +149,34 @@ class _InnerPage:
         pointers_end = _INTERIOR_HEADER_BYTES + count * _POINTER_BYTES
         if page[0] != _INTERIOR or pointers_end > usable_bytes:
             raise UnreadableTreeError("a page is no inner one")
-        self._page = page
-        self._cells_at = struct.unpack_from(f">{count}H", page, _INTERIOR_HEADER_BYTES)
-        last_at = usable_bytes - _CHILD_BYTES - 4  # what is looked at of each row's header
-        if count and not pointers_end <= min(self._cells_at) <= max(self._cells_at) <= last_at:
+        pointers = struct.unpack_from(f">{count}H", page, _INTERIOR_HEADER_BYTES)
+        # A row begins with its length, that of its header, and the types of its key.
+        if count and not pointers_end <= min(pointers) <= max(pointers) < usable_bytes - 8:
             raise UnreadableTreeError("a cell is not where cells are")
+        self._page = page
+        self._rows_at = [pointer + _CHILD_BYTES for pointer in pointers]
 
     def children(self, start: _Key, end: _Key, follower: bytes) -> list[_Leaf]:
         """Those that may have keys of a range; ``follower`` is the row behind the last of all."""
-        page, count = self._page, len(self._cells_at)
+        page, count = self._page, len(self._rows_at)
         # The row that follows a child has a greater key than any of its rows.
         first = bisect_left(range(count), start, key=self._key)
         last = first
         if first < count and self._key(first) < end:
             last = bisect_left(range(count), end, first + 1, key=self._key)
         found = [
-            (int.from_bytes(page[at : at + 4], "big"), page[at + 4 : at + 4 + _CELL_BYTES])
-            for at in self._cells_at[first : last + 1]
+            (
+                _number(page, row_at - _CHILD_BYTES, _CHILD_BYTES),
+                page[row_at : row_at + _CELL_BYTES],
+            )
+            for row_at in self._rows_at[first : last + 1]
         ]
         if last == count:
             found.append((_number(page, _RIGHT_CHILD_AT, _CHILD_BYTES), follower))
         return found
 
     def _key(self, i: int) -> _Key:
-        page, at = self._page, self._cells_at[i] + _CHILD_BYTES
+        page, at = self._page, self._rows_at[i]
         start, first, second = at + 1 + page[at + 1], page[at + 2], page[at + 3]
         middle = start + _SIZES[first]
         return (

@@ -20,7 +20,7 @@ from jutsu_sql.store.read import bounds
 from jutsu_sql.timeframe import Timeframe, known_from, parse_timeframe
 
 # A window is sized for this many bars, and read again in parts if it has more than twice as many.
-# PostgreSQL's answer takes 80 bytes a bar, the columns 52, unsorted and then sorted: 100 MB at most.
+# PostgreSQL's answer takes 80 bytes a bar, the columns 52, unsorted and then sorted: 100 MB.
 _WINDOW_BARS = 1 << 18
 
 
