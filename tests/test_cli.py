@@ -334,6 +334,16 @@ def test_the_csv_of_bars_gives_every_double_back(url: str) -> None:
     assert list(back) == list(bars("MSFT", "1h"))
 
 
+def test_the_csv_of_bars_has_no_formula(url: str) -> None:
+    with jutsu_sql.connect(url) as db:
+        BarStore(db).write(bars("=A", "1h"), source="test")
+        rows = csv.reader(
+            run("bars", "=A", "1h", "--format", "csv", "--url", url).stdout.splitlines()
+        )
+        assert {row[0] for row in rows} == {"symbol", "'=A"}
+        BarStore(db).delete("=A")
+
+
 def test_bars_as_json_and_as_a_table(url: str) -> None:
     (first, *_), same = (
         run_json("bars", "AAPL", "1D", "--url", url),

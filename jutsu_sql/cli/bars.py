@@ -18,6 +18,7 @@ from jutsu_sql.cli.common import (
     print_json,
     print_table,
 )
+from jutsu_sql.exported_csv import COLUMNS, guard_symbol
 
 if TYPE_CHECKING:
     from jutsu_sql.bars import Bars
@@ -114,8 +115,10 @@ def _print_table(bars: Bars) -> None:
 
 def _print_csv(bars: Bars) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("symbol", "timeframe", "ts", "open", "high", "low", "close", "volume"))
-    writer.writerows((*bar[:2], bar.ts.isoformat(), *bar[3:]) for bar in bars)
+    writer.writerow(COLUMNS)
+    writer.writerows(
+        (guard_symbol(bar.symbol), bar.timeframe, bar.ts.isoformat(), *bar[3:]) for bar in bars
+    )
 
 
 def _print_json(bars: Bars) -> None:

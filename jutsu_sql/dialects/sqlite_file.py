@@ -54,13 +54,15 @@ class DatabaseFile:
     def mark(self) -> bytes:
         """What would now become a reader's mark; empty if there is no log."""
         with suppress(OSError, UnreadableTreeError):
-            return os.pread(self._index(), _COPIED_AT, 0)
+            index = self._index()  # where there is none, there may be no pread
+            return os.pread(index, _COPIED_AT, 0)
         return b""
 
     def seen_since(self, mark: bytes) -> Seen | None:
         """What a reader sees of the log that has begun since, if this is its mark."""
         with suppress(OSError, UnreadableTreeError):
-            copied = int.from_bytes(os.pread(self._index(), 4, _COPIED_AT), sys.byteorder)
+            index = self._index()
+            copied = int.from_bytes(os.pread(index, 4, _COPIED_AT), sys.byteorder)
             header, same = mark[: _INDEX_HEADER.size], mark[_INDEX_HEADER.size :]
             if mark and header == same and self.mark() == mark:
                 version, is_init, frames, salts = _INDEX_HEADER.unpack(header)

@@ -28,7 +28,6 @@ from jutsu_sql.store.origin import Origin
 from jutsu_sql.store.panel import Panel, align_bars
 from jutsu_sql.store.read import (
     SeriesSummary,
-    read_as_of,
     read_history,
     summarize_series,
 )
@@ -38,7 +37,7 @@ from jutsu_sql.store.snapshots import Snapshots
 from jutsu_sql.store.source import Answer, Source
 from jutsu_sql.store.stream import BarStream, stream_bars
 from jutsu_sql.store.undo import UndoReport, undo_load
-from jutsu_sql.store.warmup import read_latest, read_with_warmup
+from jutsu_sql.store.warmup import read_as_of, read_latest, read_with_warmup
 from jutsu_sql.store.write import LoadReport, write_bars
 from jutsu_sql.store.writer import DescribeRejection
 from jutsu_sql.timeframe import parse_timeframe

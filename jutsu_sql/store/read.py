@@ -218,19 +218,6 @@ def _joined(series: tuple[Series, ...], parts: list[_Part]) -> Bars:
     return Bars(series, codes, *joined)
 
 
-def read_as_of(
-    db: Database, symbol: str | Sequence[str], timeframe: str, start: Any, end: Any, as_of: Any
-) -> Bars:
-    """See :meth:`jutsu_sql.BarStore.read`."""
-    frame = str(parse_timeframe(timeframe))
-    names = [symbol] if isinstance(symbol, str) else symbol
-    params = {**bounds(start, end), "as_of": datetime_from_us(us_from_bound(as_of, end=True))}
-    parts = []
-    for series, series_id in find_series(db, [Series(name, frame) for name in names]).items():
-        parts.append(Bars.of_one(series, db.run("bars.read_as_of", series_id=series_id, **params)))
-    return Bars.concat(parts)
-
-
 def read_history(db: Database, symbol: str, timeframe: str, ts: Any) -> list[Any]:
     """See :meth:`jutsu_sql.BarStore.history`."""
     frame = str(parse_timeframe(timeframe))
