@@ -361,7 +361,7 @@ SCENARIOS = (
         7,
         _read_200k_ratio,
         Metric.RATIO,
-        {"sqlite": 0.77, "postgresql": 0.5},
+        {"sqlite": 0.25, "postgresql": 0.5},
     ),
     Scenario(
         "concurrent_lookups",
