@@ -191,7 +191,7 @@ def test_the_command_leaves_figures_that_a_later_run_adds_to(tmp_path: Path) -> 
     assert (tmp_path / "write.md").read_text().count("| sqlite3 executemany | 1,000 | 1 |") == 2
 
 
-ALL, PARALLEL, ONE, WARM = read.PANELS
+ALL, PARALLEL, ONE, ENDS, WARM = read.PANELS
 
 
 def compared_read(space: Space, panel: read.Panel, peer: Reader) -> read.Comparison:
@@ -205,7 +205,7 @@ def require_read_or_missing(space: Space, panel: read.Panel, peer: Reader) -> No
         assert f"{absent[0]} is not installed: pip install" in done.result.note
     else:
         assert (done.result.verdict, done.result.note) == (Verdict.INFO, "")
-        assert done.result.work == (ROWS // 100 if panel is ONE else ROWS)
+        assert done.result.work == (ROWS // 100 if panel in (ONE, ENDS) else ROWS)
         assert done.cpu_s is not None
         assert min(done.cpu_s) > 0
 
@@ -214,7 +214,7 @@ def readings(module: Any) -> list[Any]:
     """Each reader, and each way of ours to read, at least once."""
     limit = readers.files("bench.read_all")
     pairs = [(ALL, peer) for peer in (*module.READERS, *limit)]
-    pairs += [(ONE, module.READERS[0]), (WARM, module.READERS[0])]
+    pairs += [(ONE, module.READERS[0]), (ENDS, module.READERS[0]), (WARM, module.READERS[0])]
     pairs += [(PARALLEL, peer) for peer in (*module.PARALLEL_READERS, limit[0])]
     return [pytest.param(panel, peer, id=f"{panel.title}-{peer.name}") for panel, peer in pairs]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import jutsu_sql
 from jutsu_sql import Bars, BarStore, Database, errors
 
 
@@ -65,3 +66,17 @@ def test_an_error_in_it_leaves_the_connection_usable(db: Database) -> None:
         with pytest.raises(errors.DataError), db.read_transaction() as tx:
             tx.run("bars.latest", series_id=1, n=2**70)
     assert db.run("series.summary") == []
+
+
+@pytest.mark.usefixtures("db")
+def test_its_end_forgets_no_prepared_statement(database_url: str) -> None:
+    if not database_url.startswith("postgresql"):
+        return
+    with jutsu_sql.connect(database_url, pool_size=1, max_overflow=0) as single:
+        for _ in range(9):  # the driver prepares what is run for the fifth time
+            with single.read_transaction() as tx:
+                tx.run_all([("bars.latest", {"series_id": 1, "n": 1})])
+        with single.connection() as pinned:
+            text = "SELECT statement FROM pg_prepared_statements"
+            prepared = [statement for (statement,) in pinned._raw.execute(text.encode())]
+    assert any("FROM bars" in statement for statement in prepared)

@@ -40,13 +40,15 @@ _Limits = Mapping[str, Mapping[str, float]]
 class Panel:
     """One way of calling ``BarStore.read``, and what it has to reach.
 
-    ``limits`` are of time, ``cpu_limits`` of CPU. If not ``for_all``, only the peers with a limit
-    are measured, and the files. Where a read is short there are ``rounds_factor`` times the rounds.
+    Without ``has_ends`` the read is of all that there is. ``limits`` are of time, ``cpu_limits`` of
+    CPU. If not ``for_all``, only the peers with a limit are measured, and the files. Where a read
+    is short there are ``rounds_factor`` times the rounds.
     """
 
     title: str
     query: str = "bench.read_all"
     parallel: int = 1
+    has_ends: bool = False
     is_warm: bool = False
     limits: _Limits = field(default_factory=dict)
     cpu_limits: _Limits = field(default_factory=dict)
@@ -74,6 +76,13 @@ PANELS = (
         query="bench.read_one",
         limits={"postgresql": {"ADBC": 1.0, "psycopg fetchall, binary": 1 / 2}},
         for_all=True,
+        rounds_factor=10,
+    ),
+    Panel(
+        "one of 100 series, from a time to a time",
+        query="bench.read_one",
+        has_ends=True,
+        limits={"postgresql": {"ADBC": 1.0}, "sqlite": {"ADBC": 1.0}},
         rounds_factor=10,
     ),
     Panel(
@@ -132,7 +141,8 @@ class _Subject:
         is_one = panel.query == "bench.read_one"
         symbols = [series.symbol for series in stored.series[: 1 if is_one else None]]
         self._store = store
-        self._call = (symbols, stored.series[0].timeframe)
+        ends = (stored.ts.min(), stored.ts.max()) if panel.has_ends else (None, None)
+        self._call = (symbols, stored.series[0].timeframe, *ends)
         self._parallel = panel.parallel
         self._names = ("ts", *VALUES) if is_one else ("series_id", "ts", *VALUES)
         self.rows = int(np.count_nonzero(stored.series_index < len(symbols)))

@@ -140,9 +140,22 @@ def _by_state(table: Mapping[str, V], state: str) -> V | None:
     return next(found, None)
 
 
-def _roll_back(raw: Connection) -> None:
-    with suppress(psycopg.Error):  # a connection that is gone has nothing open
-        raw.rollback()
+@contextmanager
+def _reading(raw: Connection) -> Iterator[None]:
+    """A transaction that only reads. The driver begins it together with the first query, which
+    decides what state all of them see."""
+    try:
+        raw.isolation_level, raw.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+        raw.autocommit = False
+        yield
+    finally:
+        # What cannot be ended is not used again.
+        with ExitStack() as unusable, suppress(psycopg.Error):
+            unusable.callback(raw.close)
+            # At a ROLLBACK the driver would forget what it has prepared.
+            raw.commit()
+            raw.autocommit, raw.isolation_level, raw.read_only = True, None, None
+            unusable.pop_all()
 
 
 class PostgresqlDialect:
@@ -211,21 +224,19 @@ class PostgresqlDialect:
 
     @contextmanager
     def one_state(self, count: int) -> Iterator[list[Connection]]:
-        begin = self._queries["transaction.begin_read"].statements[0].encode()
         share = self._queries["transaction.import"]
         with ExitStack() as held:
             raws, state = [], ""
             for _ in range(count):
                 raw = self.acquire()
                 held.callback(self.release, raw)
-                held.callback(_roll_back, raw)
-                try:
-                    raw.execute(begin)
-                    if state:
+                held.enter_context(_reading(raw))
+                if state:
+                    try:
                         raw.execute(fill(share, state=state).encode())
-                except psycopg.Error as error:
-                    raise translate(error) from error
-                if count > 1 and not state:
+                    except psycopg.Error as error:
+                        raise translate(error) from error
+                elif count > 1:
                     state = self._run(raw, "transaction.export")
                 raws.append(raw)
             yield raws
