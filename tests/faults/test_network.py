@@ -159,7 +159,8 @@ def test_a_connection_that_is_cut(
 
 def test_a_query_that_writes_and_is_not_answered(wire: Wire) -> None:
     """Correct: it may have happened, and is not done again."""
-    with jutsu_sql.connect(wire.url) as db:
+    # No other connection of the pool, which is made meanwhile, is to meet the fault.
+    with jutsu_sql.connect(wire.url, pool_size=1, max_overflow=0) as db:
         db.run("loads.discard", load_id=1)
         wire.fault, wire.bytes_left = fin, 1
         with pytest.raises(errors.OutcomeUnknownError, match=r"loads\.discard") as lost:
