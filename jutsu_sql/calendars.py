@@ -88,7 +88,7 @@ class _Weekly:
         return days, np.zeros(len(us), dtype=np.bool_)
 
     def sessions(self) -> Sessions:
-        last = np.datetime64("today") + _DAYS_AHEAD
+        last = np.datetime64("today") + np.timedelta64(_DAYS_AHEAD, "D")
         days = np.arange(np.datetime64(_FIRST_DAY), last)
         days = days[self.is_session(days)]
         midnights: Moments = days.astype("M8[us]")

@@ -492,7 +492,7 @@ def _dates_of(rows: list[Any], valid: Mask | None, name: str) -> Values:
 
 
 def _datetime64s_of(rows: list[Any], valid: Mask | None, name: str) -> Values:
-    filled = [np.datetime64("NaT") if v is None else v for v in rows]
+    filled = [np.datetime64("NaT", "us") if v is None else v for v in rows]
     values = _of_numpy(np.array(filled), name)
     return values if valid is None else replace(values, valid=valid & _valid(values))
 

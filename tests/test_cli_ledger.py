@@ -285,7 +285,7 @@ def test_the_csv_of_several_series_says_so(run: Any, run_json: Any, url: str) ->
 
 def test_a_time_that_is_missing_stays_so(run: Any, url: str) -> None:
     wrong = bars(1.0, 2.0)
-    wrong.ts[0] = np.datetime64("NaT")
+    wrong.ts[0] = np.datetime64("NaT", "us")
     with opened(url) as store:
         store.write(wrong, source="program")
     row = run("rejected", "--format", "csv").stdout.splitlines()[1]

@@ -35,6 +35,7 @@ Flags = npt.NDArray[np.bool_]
 
 _SHOWN_CHARS = 40
 _SUNDAY = 6
+_DAY = np.timedelta64(1, "D")
 # A reading that puts so much of a file on sessions is right; a vendor has a bad row or two.
 _RIGHT_SHARE = 0.95
 # So many rows say which days of the week a vendor means.
@@ -163,8 +164,8 @@ def _readings(stamps: Stamps, timeframe: Timeframe, clock: Clock) -> Iterator[tu
     if not moments.any():
         yield "dates", written
         if clock.calendar:
-            yield "dates of the day after", written - 1
-            yield "dates of the day before", written + 1
+            yield "dates of the day after", written - _DAY
+            yield "dates of the day before", written + _DAY
         return
     if 10 * at_midnight.sum() > 9 * len(at_midnight):
         # Dates with a Z behind, and perhaps the bar of today with the time it was taken at: that
@@ -177,7 +178,7 @@ def _readings(stamps: Stamps, timeframe: Timeframe, clock: Clock) -> Iterator[tu
         if not _are_dates_in_utc(stamps, moments):
             yield "times where the exchange is, of their date", written
         if clock.calendar:
-            yield "midnights in UTC, of the date before", with_moments(days - 1)
+            yield "midnights in UTC, of the date before", with_moments(days - _DAY)
         return
     _require_place(stamps, timeframe, clock)
     if clock.calendar:
@@ -302,7 +303,7 @@ def _weeks(days: Days, stamps: Stamps, clock: Clock, rule: str) -> tuple[Days, s
         )
     if clock.stamp == "end":
         return days, f"{rule}; the Sunday ends the week of the Monday before"
-    return np.where(on_sunday, days + 1, days), f"{rule}; the Sunday begins the week"
+    return np.where(on_sunday, days + _DAY, days), f"{rule}; the Sunday begins the week"
 
 
 def _days(us: Micros) -> Days:

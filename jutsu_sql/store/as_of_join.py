@@ -47,7 +47,7 @@ class AsOfJoin:
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """A column of ``slow``, one value a bar of ``fast``: NaN (for ``ts``: NaT) without one."""
         column = getattr(self.slow, name)
-        missing = np.datetime64("NaT") if name == "ts" else np.nan
+        missing = np.datetime64("NaT", "us") if name == "ts" else np.nan
         joined = np.full(len(self), missing, dtype=column.dtype)
         has_slow = self.row >= 0
         joined[has_slow] = column[self.row[has_slow]]

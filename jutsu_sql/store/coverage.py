@@ -135,7 +135,7 @@ class Coverage:
             return []
         grid = self._grids[name]
         first, end = (np.datetime64(t.replace(tzinfo=None), "M") for t in (found.start, found.end))
-        starts = np.arange(first, end + 2).astype("M8[us]")
+        starts = np.arange(first, end + np.timedelta64(2, "M")).astype("M8[us]")
         edges = grid.number_of(us_from_times(starts))
 
         def by_month(start: datetime, end: datetime) -> Numbers:
