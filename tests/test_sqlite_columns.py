@@ -135,6 +135,23 @@ def test_whatever_is_unexpected_is_left_to_sqlite(
     assert not page_reads
 
 
+def test_no_more_rows_than_are_fetched_first(
+    db: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = np.datetime64("1980-01-01", "us") + np.arange(64) * np.timedelta64(1, "D")
+    BarStore(db).write(Bars.from_arrays("D", "1D", days, *[np.ones(64)] * 5), source="test")
+    plain(path, CHECKPOINT)
+
+    def read_late(*args: Any) -> Any:
+        # The driver has found that there are no more, and nothing keeps the state.
+        inner = "ts > (SELECT min(ts) FROM bars) AND ts < (SELECT max(ts) FROM bars)"
+        plain(path, f"UPDATE bars SET volume = 2 WHERE {inner}", CHECKPOINT)
+        return read_spans(*args)
+
+    monkeypatch.setattr(sqlite_columns, "read_spans", read_late)
+    assert BarStore(db).read("D", "1D").volume.tolist() == [1.0] * 64
+
+
 def test_a_file_with_a_rollback_journal(
     db: Database, store: BarStore, path: Path, page_reads: list[int]
 ) -> None:

@@ -81,7 +81,9 @@ class ColumnsReader:
             # The cursor is not done meanwhile: all ways see one state.
             rows = cursor.fetchmany(_PROBED_OF_RANGE_ROWS)
             found = self._read_range(raw, mark, values, names, rows)
-            if found is None:
+            # The driver is a row ahead: with the last one it lets go of the state, and what was
+            # read from pages may be of any other. Then there are no rows but these.
+            if found is None or cursor.fetchone() is None:
                 rows += cursor.fetchmany(_PROBED_ROWS - len(rows))
                 found = self._read_found(raw, values, rows)
             blocks = [] if found is None else [found]
