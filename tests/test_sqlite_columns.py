@@ -114,6 +114,20 @@ def add_column(path: Path, _: pytest.MonkeyPatch) -> None:
     plain(path, "ALTER TABLE bars ADD COLUMN vwap REAL")
 
 
+def key_of(key: str) -> Callable[[Path, pytest.MonkeyPatch], None]:
+    def remake(path: Path, _: pytest.MonkeyPatch) -> None:
+        plain(
+            path,
+            "CREATE TABLE kept AS SELECT * FROM bars",
+            "DROP TABLE bars",
+            "CREATE TABLE bars (series_id INTEGER, load_id INTEGER, ts INTEGER, open REAL,"
+            f" high REAL, low REAL, close REAL, volume REAL, PRIMARY KEY ({key})) WITHOUT ROWID",
+            "INSERT INTO bars SELECT * FROM kept",
+        )
+
+    return remake
+
+
 def hide_descriptors(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_file, "_DESCRIPTORS", "/absent")
 
@@ -122,7 +136,18 @@ def change_index(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_file, "_INDEX_VERSION", 3_008_000)
 
 
-@pytest.mark.parametrize("change", [replace_file, add_column, hide_descriptors, change_index])
+@pytest.mark.parametrize(
+    "change",
+    [
+        replace_file,
+        add_column,
+        hide_descriptors,
+        change_index,
+        key_of("ts, series_id"),
+        key_of("series_id, load_id, ts"),
+        key_of("series_id, ts DESC"),
+    ],
+)
 def test_whatever_is_unexpected_is_left_to_sqlite(
     store: BarStore,
     path: Path,
@@ -133,6 +158,36 @@ def test_whatever_is_unexpected_is_left_to_sqlite(
     change(path, monkeypatch)
     assert np.array_equal(store.read("A", "1m").close, np.full(ROWS, 1.0))
     assert not page_reads
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"series_ids": [2, 0, 1, 2, -1]},
+        {"series_ids": [2, -1, 0]},
+        {"series_ids": [1, None]},
+        {"series_ids": [2, 2**63]},
+        {"series_ids": 2},
+        {"start": "0"},
+        {"end": float("inf")},
+        {"n": "2000"},
+        {"n": 2000.0},
+    ],
+)
+def test_parameters_mean_what_sqlite_takes_them_for(
+    db: Database,
+    store: BarStore,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    params: dict[str, Any],
+) -> None:
+    params = {"series_ids": [1, 2], "start": 0, "end": 2**62, "n": 5_000} | params
+    found = db.run("bars.read_many", **params)
+    monkeypatch.setattr(sqlite_columns, "_RANGES", set())
+    with jutsu_sql.connect(f"sqlite:///{path}", snapshots=False) as other:
+        expected = other.run("bars.read_many", **params)
+    assert len(found["ts"]) > 64
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
 def test_no_more_rows_than_are_fetched_first(
