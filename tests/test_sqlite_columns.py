@@ -190,6 +190,20 @@ def test_parameters_mean_what_sqlite_takes_them_for(
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
+def test_a_temporary_table_in_front_of_bars(path: Path, tmp_path: Path, store: BarStore) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "cover.sqlite.sql").write_text(
+        "-- kind: script\n"
+        "CREATE TEMPORARY TABLE Bars (series_id INTEGER, load_id INTEGER, ts INTEGER, open REAL,"
+        " high REAL, low REAL, close REAL, volume REAL, PRIMARY KEY (series_id, ts)) WITHOUT ROWID;"
+        "INSERT INTO Bars SELECT * FROM main.bars ORDER BY ts LIMIT 200"
+    )
+    with jutsu_sql.connect(f"sqlite:///{path}", snapshots=False, queries=own) as db:
+        db.run("cover")
+        assert len(BarStore(db).read("A", "1m")) == 100
+
+
 def test_no_more_rows_than_are_fetched_first(
     db: Database, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
