@@ -19,7 +19,7 @@ import pytest
 import jutsu_sql
 from jutsu_sql import Bars, BarStore, Database
 from jutsu_sql.dialects import sqlite_columns, sqlite_file
-from jutsu_sql.errors import DatabaseCorruptError
+from jutsu_sql.errors import DatabaseCorruptError, DatabaseLockedError
 from jutsu_sql.sqlite_tree import read_spans
 
 ROWS = 3_000
@@ -235,6 +235,20 @@ def test_a_file_with_a_rollback_journal(
         ):
             assert np.array_equal(BarStore(again).read("A", "1m").close, np.full(ROWS, 1.0))
     assert page_reads == [ROWS]
+
+
+def test_a_file_that_cannot_be_locked_is_told_of_when_a_view_begins(
+    db: Database, store: BarStore, path: Path
+) -> None:
+    db.close()
+    plain(path, "PRAGMA journal_mode = DELETE")
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        with jutsu_sql.connect(f"sqlite:///{path}", snapshots=False, lock_timeout=0.05) as again:
+            raw.execute("COMMIT")
+            raw.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(DatabaseLockedError), again.read_transaction():
+                pass
 
 
 def test_what_is_damaged_is_told_by_sqlite(
