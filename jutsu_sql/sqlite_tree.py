@@ -31,6 +31,7 @@ _CELL_BYTES = 1 + _MAX_ROW_BYTES
 _SIZES = (_CELL_BYTES, 1, 2, 3, 4, 6, 8, 8, 0, 0, *[_CELL_BYTES] * 246)
 _WIDTHS = np.array(_SIZES, dtype=np.uint8)
 _INT64, _DOUBLE, _ZERO, _ONE = 6, 7, 8, 9
+_KEY_SIZES = (*_SIZES[:_DOUBLE], _CELL_BYTES, *_SIZES[_ZERO:])
 # Leaves of 4 KiB that are read at a time: with what is made of them they stay in the caches.
 _LEAVES_AT_ONCE = 256
 _KEPT_PAGES = 64
@@ -178,11 +179,13 @@ class _InnerPage:
     def _key(self, i: int) -> _Key:
         page, at = self._page, self._rows_at[i]
         start, first, second = at + 1 + page[at + 1], page[at + 2], page[at + 3]
-        middle = start + _SIZES[first]
+        middle = start + _KEY_SIZES[first]
+        end = middle + _KEY_SIZES[second]
+        if page[at] > _MAX_ROW_BYTES or end > at + 1 + page[at]:
+            raise UnreadableTreeError("a key is not two integers")
         return (
             int.from_bytes(page[start:middle], "big", signed=True) + (first == _ONE),
-            int.from_bytes(page[middle : middle + _SIZES[second]], "big", signed=True)
-            + (second == _ONE),
+            int.from_bytes(page[middle:end], "big", signed=True) + (second == _ONE),
         )
 
 

@@ -19,7 +19,7 @@ import pytest
 import jutsu_sql
 from jutsu_sql import Bars, BarStore, Database
 from jutsu_sql.dialects import sqlite_columns, sqlite_file
-from jutsu_sql.errors import DatabaseCorruptError
+from jutsu_sql.errors import DatabaseCorruptError, DatabaseLockedError
 from jutsu_sql.sqlite_tree import read_spans
 
 ROWS = 3_000
@@ -114,6 +114,20 @@ def add_column(path: Path, _: pytest.MonkeyPatch) -> None:
     plain(path, "ALTER TABLE bars ADD COLUMN vwap REAL")
 
 
+def key_of(key: str) -> Callable[[Path, pytest.MonkeyPatch], None]:
+    def remake(path: Path, _: pytest.MonkeyPatch) -> None:
+        plain(
+            path,
+            "CREATE TABLE kept AS SELECT * FROM bars",
+            "DROP TABLE bars",
+            "CREATE TABLE bars (series_id INTEGER, load_id INTEGER, ts INTEGER, open REAL,"
+            f" high REAL, low REAL, close REAL, volume REAL, PRIMARY KEY ({key})) WITHOUT ROWID",
+            "INSERT INTO bars SELECT * FROM kept",
+        )
+
+    return remake
+
+
 def hide_descriptors(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_file, "_DESCRIPTORS", "/absent")
 
@@ -122,7 +136,18 @@ def change_index(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_file, "_INDEX_VERSION", 3_008_000)
 
 
-@pytest.mark.parametrize("change", [replace_file, add_column, hide_descriptors, change_index])
+@pytest.mark.parametrize(
+    "change",
+    [
+        replace_file,
+        add_column,
+        hide_descriptors,
+        change_index,
+        key_of("ts, series_id"),
+        key_of("series_id, load_id, ts"),
+        key_of("series_id, ts DESC"),
+    ],
+)
 def test_whatever_is_unexpected_is_left_to_sqlite(
     store: BarStore,
     path: Path,
@@ -133,6 +158,67 @@ def test_whatever_is_unexpected_is_left_to_sqlite(
     change(path, monkeypatch)
     assert np.array_equal(store.read("A", "1m").close, np.full(ROWS, 1.0))
     assert not page_reads
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"series_ids": [2, 0, 1, 2, -1]},
+        {"series_ids": [2, -1, 0]},
+        {"series_ids": [1, None]},
+        {"series_ids": [2, 2**63]},
+        {"series_ids": 2},
+        {"start": "0"},
+        {"end": float("inf")},
+        {"n": "2000"},
+        {"n": 2000.0},
+    ],
+)
+def test_parameters_mean_what_sqlite_takes_them_for(
+    db: Database,
+    store: BarStore,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    params: dict[str, Any],
+) -> None:
+    params = {"series_ids": [1, 2], "start": 0, "end": 2**62, "n": 5_000} | params
+    found = db.run("bars.read_many", **params)
+    monkeypatch.setattr(sqlite_columns, "_RANGES", set())
+    with jutsu_sql.connect(f"sqlite:///{path}", snapshots=False) as other:
+        expected = other.run("bars.read_many", **params)
+    assert len(found["ts"]) > 64
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_temporary_table_in_front_of_bars(path: Path, tmp_path: Path, store: BarStore) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "cover.sqlite.sql").write_text(
+        "-- kind: script\n"
+        "CREATE TEMPORARY TABLE Bars (series_id INTEGER, load_id INTEGER, ts INTEGER, open REAL,"
+        " high REAL, low REAL, close REAL, volume REAL, PRIMARY KEY (series_id, ts)) WITHOUT ROWID;"
+        "INSERT INTO Bars SELECT * FROM main.bars ORDER BY ts LIMIT 200"
+    )
+    with jutsu_sql.connect(f"sqlite:///{path}", snapshots=False, queries=own) as db:
+        db.run("cover")
+        assert len(BarStore(db).read("A", "1m")) == 100
+
+
+def test_no_more_rows_than_are_fetched_first(
+    db: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = np.datetime64("1980-01-01", "us") + np.arange(64) * np.timedelta64(1, "D")
+    BarStore(db).write(Bars.from_arrays("D", "1D", days, *[np.ones(64)] * 5), source="test")
+    plain(path, CHECKPOINT)
+
+    def read_late(*args: Any) -> Any:
+        # The driver has found that there are no more, and nothing keeps the state.
+        inner = "ts > (SELECT min(ts) FROM bars) AND ts < (SELECT max(ts) FROM bars)"
+        plain(path, f"UPDATE bars SET volume = 2 WHERE {inner}", CHECKPOINT)
+        return read_spans(*args)
+
+    monkeypatch.setattr(sqlite_columns, "read_spans", read_late)
+    assert BarStore(db).read("D", "1D").volume.tolist() == [1.0] * 64
 
 
 def test_a_file_with_a_rollback_journal(
@@ -149,6 +235,20 @@ def test_a_file_with_a_rollback_journal(
         ):
             assert np.array_equal(BarStore(again).read("A", "1m").close, np.full(ROWS, 1.0))
     assert page_reads == [ROWS]
+
+
+def test_a_file_that_cannot_be_locked_is_told_of_when_a_view_begins(
+    db: Database, store: BarStore, path: Path
+) -> None:
+    db.close()
+    plain(path, "PRAGMA journal_mode = DELETE")
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        with jutsu_sql.connect(f"sqlite:///{path}", snapshots=False, lock_timeout=0.05) as again:
+            raw.execute("COMMIT")
+            raw.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(DatabaseLockedError), again.read_transaction():
+                pass
 
 
 def test_what_is_damaged_is_told_by_sqlite(

@@ -170,6 +170,23 @@ def test_a_tree_of_many_pages_with_parts_of_it_in_the_log(path: Path) -> None:
         reader.raw.close()
 
 
+def test_a_way_down_by_keys_that_are_not_integers_is_refused(path: Path) -> None:
+    both = Spans(np.array([0, 1]), np.array([0, -30]), np.array([10**6, 10**6]))
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("PRAGMA page_size = 512")
+        raw.execute("PRAGMA synchronous = OFF")
+        raw.execute(TABLE.replace("STRICT, ", ""))
+        fill(raw, series(0, 104))
+        fill(raw, ((1, 3 * i - 1_180, 0, 0.0, 0.0) for i in range(60)))
+        fill(raw, series(1, 100))
+        reader = Reader(path)
+        for i in range(30):  # the last one of them gets into an inner page, too
+            raw.execute("INSERT INTO t VALUES (1, 0, ?, 0, 0)", (i - 30.5,))
+            with pytest.raises(UnreadableTreeError):
+                reader.read(both)
+        reader.raw.close()
+
+
 def test_a_reader_keeps_its_state_while_others_write_and_checkpoint(path: Path) -> None:
     with closing(make(path)) as writer:
         fill(writer, series(0, 2_000))

@@ -378,7 +378,8 @@ class SqliteDialect:
             if not (raws[0].in_transaction or raws[0].view):
                 for raw in raws:
                     held.callback(self._end_view, raw)
-                self._begin_views(raws)
+                with _translated():
+                    self._begin_views(raws)
             yield raws
 
     def _begin_views(self, raws: Sequence[_Connection]) -> None:

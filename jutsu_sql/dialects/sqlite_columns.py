@@ -31,10 +31,12 @@ _PROBED_ROWS = 256
 # So many rows tell how long a range may be. It is not worth the way down the tree with fewer rows
 # than these in all (0.7 ms), or in each of its spans (0.1 ms).
 _PROBED_OF_RANGE_ROWS, _MIN_RANGE_ROWS, _MIN_SPAN_ROWS = 64, 1_500, 300
-# Queries that read ranges of this table's key: its first column is the parameter of its name, or
-# one of the JSON array in that of its plural; the second is from :start to :end. At most :n rows.
-_RANGES = {"bars.read_piece": "bars", "bars.read_many": "bars"}
+# Queries that read ranges of this table's key: its first column is :series_id, or in the JSON array
+# :series_ids; the second is from :start to :end. At most :n rows.
+_RANGES = {"bars.read_piece", "bars.read_many"}
+_TABLE, _KEY = "bars", ("series_id", "ts")
 _DTYPES = {int: np.dtype(np.int64), float: np.dtype(np.float64)}
+_INT64 = np.iinfo(np.int64)
 
 
 class ColumnsConnection(sqlite3.Connection):
@@ -67,7 +69,7 @@ class ColumnsReader:
         self._query = query
         self._queries = queries
         self._text, self._bound = query.render("qmark")
-        self._table = _RANGES.get(query.name)
+        self._is_range = query.name in _RANGES
 
     def __call__(self, raw: ColumnsConnection, values: Sequence[Any]) -> dict[str, Column]:
         """The result with these values bound.
@@ -75,13 +77,15 @@ class ColumnsReader:
         Raises:
             sqlite3.Error: SQLite's.
         """
-        mark = raw.file.mark() if self._table and raw.file and not raw.view else b""
+        mark = raw.file.mark() if self._is_range and raw.file and not raw.view else b""
         with pages_dropped(raw, self._queries), closing(raw.execute(self._text, values)) as cursor:
             names = [column[0] for column in cursor.description]
             # The cursor is not done meanwhile: all ways see one state.
             rows = cursor.fetchmany(_PROBED_OF_RANGE_ROWS)
             found = self._read_range(raw, mark, values, names, rows)
-            if found is None:
+            # The driver is a row ahead: with the last one it lets go of the state, and what was
+            # read from pages may be of any other. Then there are no rows but these.
+            if found is None or cursor.fetchone() is None:
                 rows += cursor.fetchmany(_PROBED_ROWS - len(rows))
                 found = self._read_found(raw, values, rows)
             blocks = [] if found is None else [found]
@@ -100,18 +104,18 @@ class ColumnsReader:
     ) -> list[Column] | None:
         """From the table's own pages. None, if they cannot be read or that is not worth it."""
         is_short = len(rows) < _PROBED_OF_RANGE_ROWS
-        if is_short or not (self._table and raw.file) or raw.in_transaction:
+        if is_short or not (self._is_range and raw.file) or raw.in_transaction:
             return None
+        spans = _spans(params := dict(zip(self._bound, values, strict=True)))
         text, bound = self._queries["columns.tree"].render("qmark")
-        described = raw.execute(text, [self._table] * len(bound)).fetchall()
+        described = raw.execute(text, [_TABLE] * len(bound)).fetchall()
         columns = tuple(name for name, _ in described)
-        first = dict(zip(names, rows[0], strict=True))
-        if not first.keys() <= set(columns) or not set(map(type, rows[0])) <= _DTYPES.keys():
+        first, last = (dict(zip(names, rows[i], strict=True)) for i in (0, -1))
+        if spans is None or columns[:2] != _KEY or not first.keys() <= set(columns):
             return None
-        params = dict(zip(self._bound, values, strict=True))
-        spans = _spans(columns[0], params)
-        last = dict(zip(names, rows[-1], strict=True))
-        in_span = _span_rows(spans, columns, first, last, len(rows))
+        if not set(map(type, rows[0])) <= _DTYPES.keys():
+            return None
+        in_span = _span_rows(spans, first, last, len(rows))
         if in_span < max(_MIN_SPAN_ROWS, _MIN_RANGE_ROWS / len(spans.firsts)):
             return None
         dtypes = {name: _DTYPES[type(value)] for name, value in first.items()}
@@ -179,28 +183,32 @@ def pages_dropped(raw: ColumnsConnection, queries: Queries) -> Iterator[None]:
             raw.has_found = False
 
 
-def _spans(key: str, params: Mapping[str, Any]) -> Spans:
-    """What the parameters of a range say: one first part of the key or a list of them, and a range
-    of the other."""
-    firsts = np.array([params[key]] if key in params else json.loads(params[f"{key}s"]))
-    ones = np.ones(len(firsts), dtype=np.int64)
+def _spans(params: Mapping[str, Any]) -> Spans | None:
+    """The ranges that parameters say. None, if they say it otherwise than by integers: what else is
+    one, SQLite knows."""
+    try:
+        ids = [params["series_id"]] if "series_id" in params else json.loads(params["series_ids"])
+        numbers = [params["start"], params["end"], params["n"], *ids]
+    except (TypeError, ValueError):
+        return None
+    is_whole = set(map(type, numbers)) == {int}
+    if not (is_whole and _INT64.min <= min(numbers) and max(numbers) <= _INT64.max):
+        return None
+    firsts = np.unique(np.array(ids))
+    ones = np.ones_like(firsts)
     return Spans(firsts, params["start"] * ones, params["end"] * ones)
 
 
 def _span_rows(
-    spans: Spans,
-    columns: Sequence[str],
-    first: Mapping[str, Any],
-    last: Mapping[str, Any],
-    count: int,
+    spans: Spans, first: Mapping[str, Any], last: Mapping[str, Any], count: int
 ) -> float:
     """How many rows a span may have, if there are so many from the first row to the last."""
-    key, second = columns[:2]
+    key, second = _KEY
     if first.get(key) != last.get(key):
         return count
     place = spans.firsts.searchsorted(first.get(key, spans.firsts[0]))
-    span = int(spans.ends[place]) - int(first[second])
-    return count * span / int(last[second] - first[second])
+    span = int(spans.ends[place]) - first[second]
+    return float(count * span / (last[second] - first[second]))
 
 
 def _differs(columns: Sequence[Column], rows: Sequence[Any]) -> bool:
