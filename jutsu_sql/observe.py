@@ -8,13 +8,13 @@ percentile is within 1.6 % of the true one; a maximum is exact.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
+from jutsu_sql.forks import new_lock
 from jutsu_sql.stats import BulkStats, PoolStats, QueryStats, Stats
 
 _OCTAVES, _STEPS = 64, 32
@@ -61,7 +61,7 @@ class _Recorder:
     def __init__(self) -> None:
         self.durations_s: list[float] = []
         self.rows: list[int] = []
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._times = Histogram()
         self._rows = 0
         self._errors: Counter[str] = Counter()
@@ -110,7 +110,7 @@ class Observer:
     def __init__(self, clock_s: Callable[[], float]) -> None:
         self._clock_s = clock_s
         self._start_s = clock_s()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._queries: dict[str, tuple[_Recorder, bool]] = {}
         self._bulk: dict[str, BulkStats] = {}
 

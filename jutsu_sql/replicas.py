@@ -9,7 +9,6 @@ has got so far may answer.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from jutsu_sql.errors import DatabaseError
+from jutsu_sql.forks import new_lock
 from jutsu_sql.stats import ReplicaStats
 
 S = TypeVar("S")
@@ -73,7 +73,7 @@ class Replicas(Generic[S]):
         self._ask_primary = ask_primary
         self._max_lag_s = max_lag_s
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         # When the primary was asked, and how far it was; oldest first, none older than the lag.
         self._marks: deque[tuple[float, Position]] = deque()
         # How often this session may have written, how often of that the primary was asked since,

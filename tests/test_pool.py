@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -301,6 +302,16 @@ def forked(check: Callable[[], bool]) -> bool:
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_forked_child_counts_whoever_was_counting(tmp_path: Path) -> None:
+    with jutsu_sql.connect(f"sqlite:///{tmp_path}/bars.db") as db:
+        db.migrate()
+        observer = db._telemetry._observer
+        with observer._lock:  # as another thread of the parent may
+            in_child = partial(observer._lock.acquire, timeout=5)
+            assert forked(lambda: in_child() and not observer._lock.release())
+            assert not observer._lock.acquire(blocking=False)
 
 
 def test_a_forked_child_of_sqlite(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from jutsu_sql.config import Config, redact
-from jutsu_sql.dialects.forks import follow_forks
 from jutsu_sql.dialects.holders import Holders
 from jutsu_sql.dialects.postgresql_servers import Servers
 from jutsu_sql.errors import ConnectionFailedError
+from jutsu_sql.forks import follow_forks
 from jutsu_sql.stats import PoolStats
 
 # A connection that has rested this long is asked whether it lives before it is used again.

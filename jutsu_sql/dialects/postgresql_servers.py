@@ -7,7 +7,6 @@ seen is remembered, and a server on an older one, or of another cluster, is refu
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -17,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq.abc import PGconn
 
 from jutsu_sql.dialects.postgresql_refusals import find_refusal
+from jutsu_sql.forks import new_lock
 
 # What libpq leaves to the operating system: 130 s until a connect gives up, two hours until a
 # dead peer is noticed, 15 minutes until what was sent and never acknowledged is given up.
@@ -64,7 +64,7 @@ class Servers:
         target = conninfo_to_dict(self.conninfo).get("target_session_attrs")
         self._hosts = _split(self.conninfo) if several and target in _FOR_WRITES else []
         self._ask = ask
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._cluster: int | None = None
         self._timeline = 0
 

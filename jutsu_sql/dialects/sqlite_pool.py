@@ -11,9 +11,9 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from jutsu_sql.config import Config
-from jutsu_sql.dialects.forks import follow_forks
 from jutsu_sql.dialects.holders import Holders
 from jutsu_sql.errors import ConnectionFailedError
+from jutsu_sql.forks import follow_forks
 from jutsu_sql.stats import PoolStats
 
 C = TypeVar("C", bound=sqlite3.Connection)

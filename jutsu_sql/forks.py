@@ -1,9 +1,11 @@
-"""Pools that begin anew in a forked child: a connection is not for two processes."""
+"""What begins anew in a forked child: pools, as a connection is not for two processes, and locks,
+as whoever held one is not there."""
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
+import threading
+from typing import Any, Protocol
 from weakref import WeakSet
 
 
@@ -14,6 +16,7 @@ class Pool(Protocol):
 
 
 _POOLS: WeakSet[Pool] = WeakSet()
+_LOCKS: WeakSet[Any] = WeakSet()
 
 
 def follow_forks(pool: Pool) -> None:
@@ -21,7 +24,16 @@ def follow_forks(pool: Pool) -> None:
     _POOLS.add(pool)
 
 
+def new_lock() -> threading.Lock:
+    """A lock that is free in a forked child."""
+    lock = threading.Lock()
+    _LOCKS.add(lock)
+    return lock
+
+
 def _start_afresh_in_child() -> None:
+    for lock in list(_LOCKS):
+        lock._at_fork_reinit()
     for pool in list(_POOLS):
         pool.start_afresh_in_child()
 
