@@ -107,16 +107,16 @@ class ColumnsReader:
         if is_short or not (self._is_range and raw.file) or raw.in_transaction:
             return None
         spans = _spans(params := dict(zip(self._bound, values, strict=True)))
-        text, bound = self._queries["columns.tree"].render("qmark")
-        described = raw.execute(text, [_TABLE] * len(bound)).fetchall()
-        columns = tuple(name for name, _ in described)
         first, last = (dict(zip(names, rows[i], strict=True)) for i in (0, -1))
-        if spans is None or columns[:2] != _KEY or not first.keys() <= set(columns):
-            return None
-        if not set(map(type, rows[0])) <= _DTYPES.keys():
+        if spans is None or not set(map(type, rows[0])) <= _DTYPES.keys():
             return None
         in_span = _span_rows(spans, first, last, len(rows))
         if in_span < max(_MIN_SPAN_ROWS, _MIN_RANGE_ROWS / len(spans.firsts)):
+            return None
+        text, bound = self._queries["columns.tree"].render("qmark")
+        described = raw.execute(text, [_TABLE] * len(bound)).fetchall()
+        columns = tuple(name for name, _ in described)
+        if columns[:2] != _KEY or not first.keys() <= set(columns):
             return None
         dtypes = {name: _DTYPES[type(value)] for name, value in first.items()}
         seen = raw.seen if raw.view else raw.file.seen_since(mark)
