@@ -221,9 +221,13 @@ def test_a_stream_is_in_the_order_of_time(
     assert all(0 < len(block) <= 16 for block in blocks)
 
 
+# Sets of so few values are now and then not drawn again as they were, which Hypothesis calls flaky.
+some_days = st.integers(0, 7).map(lambda bits: {day for day in range(3) if bits >> day & 1})
+
+
 @pytest.mark.usefixtures("small_windows")
 @on_each_engine
-@given(minutes_of_series, st.sets(st.integers(0, 7)), st.sets(st.integers(0, 2)))
+@given(minutes_of_series, st.sets(st.integers(0, 7)), some_days)
 def test_no_bar_overtakes_one_that_it_is_made_of(
     store: BarStore, series: list[set[int]], fives: set[int], days: set[int]
 ) -> None:
