@@ -26,6 +26,8 @@ import numpy as np
 from jutsu_sql.sqlite_tree import Bytes, Ints, UnreadableTreeError
 
 _DESCRIPTORS = "/dev/fd"
+# Where a file that is read is what others have mapped, at any moment; on OpenBSD it is not.
+_IS_COHERENT = sys.platform in {"linux", "darwin"} or sys.platform.startswith("freebsd")
 # https://www.sqlite.org/fileformat2.html, "1.3. The Database Header".
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES, _PAGE_SIZE_AT, _READ_VERSION_AT, _RESERVED_AT = 100, 16, 19, 20
@@ -124,7 +126,7 @@ class DatabaseFile:
             with suppress(OSError):
                 if identity_of(known) == identity:
                     return known
-        for descriptor in map(int, os.listdir(_DESCRIPTORS)):
+        for descriptor in map(int, os.listdir(_DESCRIPTORS) if _IS_COHERENT else ()):
             with suppress(OSError):  # that of the list itself is closed by now
                 if identity_of(descriptor) == identity:
                     self._descriptors[identity] = descriptor
