@@ -123,10 +123,14 @@ def lay(buffer: Bytes, starts: Offsets, pieces: Sequence[Array | Ragged]) -> Non
             at += piece.lengths
             continue
         item = np.dtype((np.void, piece.dtype.itemsize))
-        # Every place where an item may stand: they overlap, and none is aligned.
-        places = np.ndarray(len(buffer) - item.itemsize + 1, item, buffer.data, strides=(1,))
-        places[at] = piece.view(item)
+        overlapping(buffer, item)[at] = piece.view(item)
         at += item.itemsize
+
+
+def overlapping(data: Bytes, dtype: npt.DTypeLike) -> Array:
+    """A view of every place where an item may stand: they overlap, and none is aligned."""
+    item = np.dtype(dtype)
+    return np.ndarray(len(data) - item.itemsize + 1, item, data.data, strides=(1,))
 
 
 def _lay_ragged(buffer: Bytes, at: Offsets, piece: Ragged) -> None:

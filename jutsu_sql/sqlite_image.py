@@ -174,8 +174,7 @@ def read(image: bytes) -> list[Column] | None:
     filled in the order of its rowids from ``FIRST_ROWID`` on; the first row is left out. Columns
     are int64 or float64. None, if a row has text, a blob or NULL, or not the widths of the first.
     """
-    page_bytes = int.from_bytes(image[_PAGE_SIZE_OFFSET : _PAGE_SIZE_OFFSET + 2], "big")
-    page_bytes = 65_536 if page_bytes == 1 else page_bytes
+    page_bytes = page_bytes_of(image)
     pages = np.frombuffer(image, dtype=np.uint8).reshape(-1, page_bytes)
     # Page 1 begins with the file's own name, which no leaf does; pages that are free are zeroed. A
     # table that only grows has each leaf as full as the first, but for the last one.
@@ -205,6 +204,12 @@ def read(image: bytes) -> list[Column] | None:
     kinds = cells["header"][0, 0].tobytes()[1:]
     columns = (_native(cells[f"value{i}"], kind) for i, kind in enumerate(kinds))
     return [column.reshape(-1)[1:rows] for column in columns]
+
+
+def page_bytes_of(header: bytes) -> int:
+    """How large a database's pages are, as its first bytes say."""
+    size = int.from_bytes(header[_PAGE_SIZE_OFFSET : _PAGE_SIZE_OFFSET + 2], "big")
+    return 65_536 if size == 1 else size
 
 
 def _first_rowids(leaves: Column) -> npt.NDArray[np.int64]:

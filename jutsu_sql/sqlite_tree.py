@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from jutsu_sql.ragged import overlapping
+
 _LEAF, _INTERIOR = 10, 2
 _LEAF_HEADER_BYTES, _INTERIOR_HEADER_BYTES = 8, 12
 _COUNT_AT, _RIGHT_CHILD_AT = 3, 8
@@ -235,11 +237,11 @@ class _Rows:
             raise UnreadableTreeError("a row is longer than those of numbers")
         # A value is taken as the eight bytes that it begins with.
         width = 1 + int(lengths.max(initial=1 + columns)) + 8
-        cells = _overlapping(data, f"V{width}")[at].view(np.uint8).reshape(-1, width)
-        self._values_at = 2 + columns
-        types = np.ascontiguousarray(cells[:, 2 : self._values_at].T)
+        cells = overlapping(data, f"V{width}")[at].view(np.uint8).reshape(-1, width)
+        values_at = 2 + columns
+        types = np.ascontiguousarray(cells[:, 2:values_at].T)
         widths = _WIDTHS.take(types)
-        starts = np.full((columns + 1, len(at)), self._values_at, dtype=np.uint16)
+        starts = np.full((columns + 1, len(at)), values_at, dtype=np.uint16)
         for position in range(columns):
             np.add(starts[position], widths[position], out=starts[position + 1])
         row_ends = 1 + lengths.astype(np.uint16)
@@ -256,7 +258,7 @@ class _Rows:
         words = self.cells[:, start : start + 8].view(">i8")[:, 0].astype(np.int64)
         if len(odd := np.flatnonzero(starts != start)):
             at = odd * self.cells.shape[1] + starts[odd]
-            words[odd] = _overlapping(self.cells.reshape(-1), ">i8")[at]
+            words[odd] = overlapping(self.cells.reshape(-1), ">i8")[at]
         if dtype.kind == "f":
             values = words.view(np.float64)
             if len(whole := np.flatnonzero(types != _DOUBLE)):
@@ -288,12 +290,6 @@ def _last_of_ascending(before: _Key, firsts: Ints, seconds: Ints) -> _Key:
 def _in_pages(pages: Bytes, at: int, count: int) -> Ints:
     """So many numbers of two bytes of each page, from one place on."""
     return np.ascontiguousarray(pages[:, at : at + 2 * count]).view(">u2").astype(np.int64)
-
-
-def _overlapping(data: Bytes, dtype: str) -> Array:
-    """What would be read at every place."""
-    size = np.dtype(dtype).itemsize
-    return np.ndarray(len(data) - size + 1, dtype, data.data, strides=(1,))
 
 
 def _integers(words: Ints, types: Bytes) -> Ints:

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jutsu_sql.sqlite_image import page_bytes_of
 from jutsu_sql.sqlite_tree import Bytes, Ints, UnreadableTreeError
 
 _DESCRIPTORS = "/dev/fd"
@@ -30,8 +31,7 @@ _DESCRIPTORS = "/dev/fd"
 _IS_COHERENT = sys.platform in {"linux", "darwin"} or sys.platform.startswith("freebsd")
 # https://www.sqlite.org/fileformat2.html, "1.3. The Database Header".
 _MAGIC = b"SQLite format 3\0"
-_HEADER_BYTES, _PAGE_SIZE_AT, _READ_VERSION_AT, _RESERVED_AT = 100, 16, 19, 20
-_LARGEST_PAGE_BYTES = 65_536
+_HEADER_BYTES, _READ_VERSION_AT, _RESERVED_AT = 100, 19, 20
 _HAS_JOURNAL, _HAS_LOG = 1, 2
 # "4. The Write-Ahead Log".
 _LOG_HEADER_BYTES = 32
@@ -156,8 +156,7 @@ class SeenPages:
     """The pages of a database as one reader sees them."""
 
     def __init__(self, descriptor: int, header: bytes, log: _Log | None) -> None:
-        size = int.from_bytes(header[_PAGE_SIZE_AT : _PAGE_SIZE_AT + 2], "big")
-        self.page_bytes = _LARGEST_PAGE_BYTES if size == 1 else size
+        self.page_bytes = page_bytes_of(header)
         self.usable_bytes = self.page_bytes - header[_RESERVED_AT]
         self._descriptor = descriptor
         self._log = log
